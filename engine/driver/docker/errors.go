@@ -1,0 +1,64 @@
+package docker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/containerd/errdefs"
+	"github.com/docker/docker/client"
+
+	"github.com/servicepack/svp/engine/driver"
+)
+
+// mapError makes an error of the API match the driver's sentinel errors. The
+// engine reports what went wrong at start with a status of 500 and a sentence,
+// so those few are told apart by their words: there is nothing else.
+func mapError(ctx context.Context, err error) error {
+	if err == nil {
+		return nil
+	}
+	if ctx.Err() != nil {
+		return errors.Join(ctx.Err(), err)
+	}
+	text := err.Error()
+	switch {
+	case client.IsErrConnectionFailed(err):
+		return join(driver.ErrUnavailable, err)
+	case strings.Contains(text, "port is already allocated"),
+		strings.Contains(text, "address already in use") && strings.Contains(text, "listen"),
+		strings.Contains(text, "ports are not available"):
+		return join(driver.ErrPortInUse, err)
+	case strings.Contains(text, "Address already in use"),
+		strings.Contains(text, "already allocated"):
+		return join(driver.ErrAddressInUse, err)
+	case strings.Contains(text, "no space left on device"),
+		strings.Contains(text, "disk quota exceeded"):
+		return join(driver.ErrNoSpace, err)
+	case errdefs.IsNotFound(err):
+		return join(driver.ErrNotFound, err)
+	}
+	return err
+}
+
+// conflictAs maps a conflict, which means something else in each call.
+func conflictAs(ctx context.Context, meaning, err error) error {
+	if err != nil && ctx.Err() == nil && errdefs.IsConflict(err) {
+		return join(meaning, err)
+	}
+	return mapError(ctx, err)
+}
+
+// ignoreAbsent makes removing what is gone, or on its way out, a success.
+func ignoreAbsent(err error) error {
+	if errdefs.IsNotFound(err) || errors.Is(err, driver.ErrNotFound) {
+		return nil
+	}
+	if err != nil && strings.Contains(err.Error(), "is already in progress") {
+		return nil
+	}
+	return err
+}
+
+func join(kind, err error) error { return fmt.Errorf("%w: %w", kind, err) }

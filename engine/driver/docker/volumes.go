@@ -1,0 +1,41 @@
+package docker
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/docker/docker/api/types/volume"
+
+	"github.com/servicepack/svp/engine/driver"
+)
+
+// Volumes lists the volumes that carry all the labels.
+func (d *Driver) Volumes(ctx context.Context, labels driver.Labels) ([]driver.Volume, error) {
+	list, err := d.client.VolumeList(ctx, volume.ListOptions{Filters: labelFilters(labels)})
+	if err != nil {
+		return nil, fmt.Errorf("list volumes: %w", mapError(ctx, err))
+	}
+	volumes := make([]driver.Volume, 0, len(list.Volumes))
+	for _, v := range list.Volumes {
+		created, _ := time.Parse(time.RFC3339, v.CreatedAt)
+		volumes = append(volumes, driver.Volume{Name: v.Name, Labels: v.Labels, Created: created})
+	}
+	return volumes, nil
+}
+
+// CreateVolume makes the volume where it is absent.
+func (d *Driver) CreateVolume(ctx context.Context, name string, labels driver.Labels) error {
+	if _, err := d.client.VolumeCreate(ctx, volume.CreateOptions{Name: name, Labels: labels}); err != nil {
+		return fmt.Errorf("create volume %s: %w", name, mapError(ctx, err))
+	}
+	return nil
+}
+
+// RemoveVolume removes the volume and what it holds.
+func (d *Driver) RemoveVolume(ctx context.Context, name string) error {
+	if err := ignoreAbsent(d.client.VolumeRemove(ctx, name, false)); err != nil {
+		return fmt.Errorf("remove volume %s: %w", name, conflictAs(ctx, driver.ErrInUse, err))
+	}
+	return nil
+}
