@@ -21,9 +21,9 @@ const interruptGrace = 30 * time.Second
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if !run(ctx, ".", os.Args[1:], os.Stdout, os.Stderr) {
-		stop()
+	passed := run(ctx, ".", os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	if !passed {
 		os.Exit(1)
 	}
 }
