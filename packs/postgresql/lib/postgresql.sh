@@ -1,6 +1,7 @@
 # shellcheck shell=bash disable=SC2034 # used by the scripts that source it
 # Where the cluster is and how to reach it.
 
+pack=$(cd "${BASH_SOURCE[0]%/*}/.." && pwd)
 programs=/usr/lib/postgresql/15/bin
 home=/var/lib/postgresql
 data=$home/15/data
@@ -29,11 +30,26 @@ lock_cluster() {
     rm -f "$data/postmaster.pid"
 }
 
-# single_user executes the SQL on stdin, a statement a line, while no server is
-# running. An error must not log the statement, which may hold a password.
+# single_user executes the SQL on stdin while no server is running; an empty line
+# ends a statement. An error must not log the statement, which may hold a
+# password.
 single_user() {
-    as_postgres postgres --single -D "$data" -c exit_on_error=on -c log_checkpoints=off \
+    as_postgres postgres --single -j -D "$data" -c exit_on_error=on -c log_checkpoints=off \
         -c log_min_error_statement=panic template1 > /dev/null
+}
+
+# password_sql gives the role app the password $1, which may be any bytes.
+password_sql() {
+    if iconv --from-code=UTF-8 --to-code=UTF-8 <<< "$1" > /dev/null 2>&1; then
+        printf "ALTER ROLE app PASSWORD '%s';\n" "${1//\'/\'\'}"
+    else
+        cat "$pack/lib/scram.sql"
+        printf 'DO $$ BEGIN\n'
+        # shellcheck disable=SC2016 # the dollars are SQL
+        printf "EXECUTE format('ALTER ROLE app PASSWORD %%L', pg_temp.scram_verifier('\\\\x%s'));\n" \
+            "$(printf %s "$1" | od -An -v -tx1 | tr -d ' \n')"
+        printf 'END $$;\n'
+    fi
 }
 
 # set_password gives the role app the instance's password, unless it has it: a
@@ -45,6 +61,6 @@ set_password() {
     mark=$(printf '%s%s' "$salt" "${POSTGRESQL_PASSWORD:?}" | sha256sum)
     mark="$salt ${mark%% *}"
     [ ! -e "$password_mark" ] || [ "$(< "$password_mark")" != "$mark" ] || return 0
-    printf "ALTER ROLE app PASSWORD '%s'\n" "${POSTGRESQL_PASSWORD//\'/\'\'}" | single_user
+    password_sql "$POSTGRESQL_PASSWORD" | single_user
     (umask 077 && echo "$mark" > "$password_mark")
 }
