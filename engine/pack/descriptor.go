@@ -1,0 +1,87 @@
+package pack
+
+// Contract versions that this package speaks.
+const (
+	MinContract = 0
+	MaxContract = 1
+)
+
+// DefaultPlan is the name of the only plan of a pack that declares none.
+const DefaultPlan = "default"
+
+// Descriptor is everything that a pack says about itself before any secret
+// exists. All of it has been validated.
+type Descriptor struct {
+	Name        string
+	Group       string
+	Version     string
+	Description string
+	Tags        []string
+
+	Contract   int      // version of the contract: 0 or 1
+	OS         OS       // what the base image starts from
+	Secrets    []string // names of the secrets, in the pack's order
+	Components []string // processes of the pack; empty means one, unnamed
+	Ports      []Port
+	Volumes    []string // absolute paths inside the container
+	ShmBytes   int64    // size of /dev/shm; 0 leaves it to the engine
+
+	Plans        []Plan // at least one
+	Catalog      Catalog
+	Dependencies []Dependency
+	Exclude      []string // patterns of files left out of packages
+
+	Scripts map[string]bool // optional scripts that exist, by Script… name
+	Digest  string          // as of Dir.Digest
+}
+
+// Names of the optional scripts, as used in Descriptor.Scripts. Each is the
+// file of that name in the pack's bin folder.
+const (
+	ScriptClient      = "client"
+	ScriptBackup      = "backup"
+	ScriptExtra       = "extra"
+	ScriptRestore     = "restore"
+	ScriptHealth      = "health"
+	ScriptBind        = "bind"
+	ScriptUnbind      = "unbind"
+	ScriptRotate      = "rotate"
+	ScriptUpgrade     = "upgrade"
+	ScriptFingerprint = "fingerprint"
+)
+
+// Plan is a size in which a service is offered.
+type Plan struct {
+	Name        string
+	Description string
+	Free        *bool // nil when the pack does not say
+	Limits      Limits
+	// Parameters reach the build scripts as PLAN_<NAME>, upper-cased. No two
+	// of them differ in case only.
+	Parameters map[string]string
+}
+
+// Limits are the resources that a plan grants; 0 means no limit.
+type Limits struct {
+	MemoryBytes  int64
+	CPUs         float64
+	ShmBytes     int64
+	StorageBytes int64
+}
+
+// Catalog is what a marketplace shows about a pack.
+type Catalog struct {
+	DisplayName         string
+	LongDescription     string
+	DocumentationURL    string
+	ProviderDisplayName string
+	SupportURL          string
+	ImageURL            string
+}
+
+// Dependency is a file that a build downloads, and that an offline package
+// carries.
+type Dependency struct {
+	URI    string
+	SHA256 string // 64 lower-case hexadecimal digits
+}
