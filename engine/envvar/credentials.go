@@ -52,12 +52,13 @@ func entries(uri secrets.Value, u *url.URL) Set {
 	}
 }
 
-// parseURL reads scheme://host and what goes with it. An "@" behind the host
-// means that a password was not escaped and that the parts are not what they
-// seem. The error is dropped: it would hold the URL.
+// parseURL reads scheme://host and what goes with it. A list of hosts has no
+// one address. An "@" behind the host means that a password was not escaped
+// and that the parts are not what they seem. The error is dropped: it would
+// hold the URL.
 func parseURL(s string) (*url.URL, bool) {
 	u, err := url.Parse(s)
-	if err != nil || u.Scheme == "" || u.Hostname() == "" {
+	if err != nil || u.Scheme == "" || u.Hostname() == "" || strings.Contains(u.Host, ",") {
 		return nil, false
 	}
 	_, rest, _ := strings.Cut(s, "://")

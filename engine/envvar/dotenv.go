@@ -30,6 +30,10 @@ func dotenvLines(s Set) []byte {
 // word of its own. To the shell, # within a word is a character as any other,
 // and of two assignments the second one stays. To a dotenv reader, # after the
 // closing quote begins a comment.
+//
+// Other dotenv readers agree on the first two forms, except that python-dotenv
+// replaces ${NAME} wherever it stands and halves \\; of the escapes of the
+// others each knows a different part.
 func dotenvLine(name, value string) string {
 	switch {
 	case isBare(value):
