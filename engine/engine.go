@@ -5,6 +5,9 @@ package engine
 
 import (
 	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"sync"
@@ -60,4 +63,79 @@ type Engine struct {
 	connectErr  error
 
 	eventMu sync.Mutex
+}
+
+// New makes an engine; it does not connect yet.
+func New(config Config) (*Engine, error) {
+	if config.Connect == nil {
+		return nil, errors.New("engine: Connect is required")
+	}
+	if config.Network == "" {
+		config.Network = DefaultNetwork
+	}
+	if config.Random == nil {
+		config.Random = rand.Reader
+	}
+	if config.Now == nil {
+		config.Now = time.Now
+	}
+	generator, err := secrets.NewGenerator(config.Random)
+	if err != nil {
+		return nil, fmt.Errorf("engine: %w", err)
+	}
+	return &Engine{config: config, generator: generator}, nil
+}
+
+// Close releases the connection to the container host.
+func (e *Engine) Close() error {
+	if e.connected == nil {
+		return nil
+	}
+	return e.connected.Close()
+}
+
+// Host describes the container host.
+func (e *Engine) Host(ctx context.Context) (driver.Host, error) {
+	d, err := e.driver(ctx)
+	if err != nil {
+		return driver.Host{}, fail("reach the container host", "", err)
+	}
+	host, err := d.Host(ctx)
+	return host, fail("reach the container host", "", err)
+}
+
+func (e *Engine) driver(ctx context.Context) (driver.Driver, error) {
+	e.connectOnce.Do(func() { e.connected, e.connectErr = e.config.Connect(ctx) })
+	return e.connected, e.connectErr
+}
+
+func (e *Engine) now() time.Time { return e.config.Now() }
+
+// withTimeout bounds an operation; the error of an operation that ran out of
+// time matches ErrTimeout.
+func (e *Engine) withTimeout(ctx context.Context, timeout, otherwise time.Duration) (context.Context, context.CancelFunc) {
+	if timeout <= 0 {
+		timeout = otherwise
+	}
+	return context.WithTimeoutCause(ctx, timeout, fmt.Errorf("%w: %s", ErrTimeout, timeout))
+}
+
+// causeOf gives an error caused by the context its true cause.
+func causeOf(ctx context.Context, err error) error {
+	if err == nil || ctx.Err() == nil {
+		return err
+	}
+	cause := context.Cause(ctx)
+	if errors.Is(cause, ErrTimeout) || errors.Is(cause, context.Canceled) {
+		return cause
+	}
+	return err
+}
+
+// cleanupTimeout bounds the removal of what a failed operation made.
+const cleanupTimeout = time.Minute
+
+// cleanupContext lets a clean-up go on when the operation's context has ended.
+func cleanupContext(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), cleanupTimeout)
 }

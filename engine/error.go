@@ -98,7 +98,12 @@ func fail(op, subject string, err error) error {
 		return err
 	}
 	kind, hint := classify(err)
-	return &Error{Op: op, Subject: subject, Kind: kind, Err: err, Hint: hint}
+	failure := &Error{Op: op, Subject: subject, Kind: kind, Err: err, Hint: hint}
+	var output *outputError
+	if errors.As(err, &output) {
+		failure.LogFile, failure.LastLines = output.logFile, output.lines
+	}
+	return failure
 }
 
 // classification is the table of causes; the first that matches counts.

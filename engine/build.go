@@ -1,0 +1,217 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/servicepack/svp/engine/driver"
+	"github.com/servicepack/svp/engine/pack"
+	"github.com/servicepack/svp/engine/plan"
+)
+
+// BuildOptions say what base image to build.
+type BuildOptions struct {
+	Pack    string        // a folder, or a pack's name
+	Tag     string        // REPO[:TAG]
+	NoCache bool          // build even when there is one that would do
+	Timeout time.Duration // 0 means DefaultTimeout
+}
+
+// BuildResult is a base image.
+type BuildResult struct {
+	Image  string `json:"image"`  // its reference
+	ID     string `json:"id"`     // "sha256:…"
+	Reused bool   `json:"reused"` // it was there already
+}
+
+// Build makes the base image of a pack, or reuses the one that is there.
+func (e *Engine) Build(ctx context.Context, o BuildOptions) (BuildResult, error) {
+	ctx, cancel := e.withTimeout(ctx, o.Timeout, DefaultTimeout)
+	defer cancel()
+	result, err := e.build(ctx, o)
+	return result, fail("build", o.Pack, causeOf(ctx, err))
+}
+
+func (e *Engine) build(ctx context.Context, o BuildOptions) (BuildResult, error) {
+	opened, err := e.openPack(o.Pack)
+	if err != nil {
+		return BuildResult{}, err
+	}
+	var described pack.Descriptor
+	var seen *world
+	err = parallel(
+		func() (err error) { described, err = opened.Describe(ctx); return err },
+		func() (err error) { seen, err = e.observeAndSweep(ctx); return err },
+	)
+	if err != nil {
+		return BuildResult{}, firstOfPack(err)
+	}
+	service, err := plan.NewService(described, "")
+	if err != nil {
+		return BuildResult{}, err
+	}
+	return e.ensureBase(ctx, baseRequest{
+		pack: opened.Dir, service: service, os: described.OS, tag: o.Tag, noCache: o.NoCache, timeout: o.Timeout,
+	}, seen)
+}
+
+// firstOfPack lets an invalid pack speak alone when the host failed too: its
+// author can do something about it without a host.
+func firstOfPack(err error) error {
+	var invalid *pack.Error
+	if errors.As(err, &invalid) {
+		return invalid
+	}
+	return err
+}
+
+// baseRequest is what ensureBase is asked for.
+type baseRequest struct {
+	pack    *pack.Dir
+	service plan.Service
+	os      pack.OS
+	tag     string
+	noCache bool
+	timeout time.Duration
+}
+
+// ensureBase makes sure that the base image exists. Of several commands that
+// want the same one, the first builds it and the others wait.
+func (e *Engine) ensureBase(ctx context.Context, request baseRequest, seen *world) (BuildResult, error) {
+	osImage, err := e.ensureOS(ctx, request.os)
+	if err != nil {
+		return BuildResult{}, err
+	}
+	operation, err := e.newOperation(request.timeout)
+	if err != nil {
+		return BuildResult{}, err
+	}
+	authorities, err := e.provideCA(ctx, operation)
+	if err != nil {
+		return BuildResult{}, err
+	}
+	defer authorities.remove(ctx)
+	for {
+		base, err := plan.PlanBase(plan.BaseInput{
+			Service: request.service, OSImage: osImage, Existing: seen.baseImages, Tag: request.tag,
+			NoCache: request.noCache, CAVolume: authorities.volume, Operation: operation,
+		})
+		if err != nil {
+			return BuildResult{}, err
+		}
+		if base.Reuse != "" {
+			result := BuildResult{Image: base.References[0], ID: base.Reuse, Reused: true}
+			return result, e.tagMissing(ctx, base, seen)
+		}
+		id, err := e.buildBase(ctx, request, base, authorities)
+		if err == nil {
+			return BuildResult{Image: base.References[0], ID: id}, e.tag(ctx, id, base.References[1:])
+		}
+		if !errors.Is(err, driver.ErrNameInUse) {
+			return BuildResult{}, err
+		}
+		if seen, err = e.awaitContainer(ctx, base.Container.Name); err != nil {
+			return BuildResult{}, err
+		}
+	}
+}
+
+// tagMissing gives a reused image the references that it does not have yet.
+func (e *Engine) tagMissing(ctx context.Context, base plan.Base, seen *world) error {
+	var missing []string
+	for _, reference := range base.References {
+		if !hasTag(seen.baseImages, base.Reuse, reference) {
+			missing = append(missing, reference)
+		}
+	}
+	return e.tag(ctx, base.Reuse, missing)
+}
+
+func (e *Engine) tag(ctx context.Context, image string, references []string) error {
+	d, err := e.driver(ctx)
+	if err != nil {
+		return err
+	}
+	for _, reference := range references {
+		if err := d.TagImage(ctx, image, reference); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func hasTag(images []driver.Image, id, reference string) bool {
+	for _, image := range images {
+		if image.ID != id {
+			continue
+		}
+		for _, tag := range image.Tags {
+			if tag == reference || tag == reference+":latest" {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// pollInterval is how often svp looks again at what tells of no change itself.
+const pollInterval = 50 * time.Millisecond
+
+// awaitContainer waits until another command is done with its container, or has
+// died over it, and observes again.
+func (e *Engine) awaitContainer(ctx context.Context, name string) (*world, error) {
+	d, err := e.driver(ctx)
+	if err != nil {
+		return nil, err
+	}
+	e.note(fmt.Sprintf("another svp is at work in container %s: waiting for it", name))
+	for {
+		container, err := d.Container(ctx, name)
+		if errors.Is(err, driver.ErrNotFound) {
+			return e.observeAndSweep(ctx)
+		}
+		if err != nil {
+			return nil, err
+		}
+		operation, ours := plan.OperationFromLabels(container.Labels)
+		if !ours {
+			return nil, fmt.Errorf("container %s is not svp's, yet has the name that svp needs: %w", name, driver.ErrInUse)
+		}
+		if e.ended(operation) {
+			return e.observeAndSweep(ctx)
+		}
+		if err := sleep(ctx, pollInterval); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// sleep waits, or returns the context's error.
+func sleep(ctx context.Context, duration time.Duration) error {
+	timer := time.NewTimer(duration)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}
+
+// buildBase builds the base image in a container and returns its id.
+func (e *Engine) buildBase(ctx context.Context, request baseRequest, base plan.Base, authorities *caVolume) (string, error) {
+	d, err := e.driver(ctx)
+	if err != nil {
+		return "", err
+	}
+	if err := d.CreateVolume(ctx, base.CacheVolume, base.CacheLabels); err != nil {
+		return "", err
+	}
+	return e.buildImage(ctx, imageBuild{
+		phase: "base", subject: request.service.Pack, script: "bin/build base",
+		container: base.Container, commit: base.Commit,
+		files: append(packEntries(request.pack), authorities.entries...),
+	})
+}

@@ -1,0 +1,205 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/servicepack/svp/engine/driver"
+	"github.com/servicepack/svp/engine/envvar"
+	"github.com/servicepack/svp/engine/plan"
+)
+
+// DefaultReadyTimeout bounds how long svp waits for a service to be ready.
+const DefaultReadyTimeout = 2 * time.Minute
+
+// PublishOption asks for a port of an instance to be published on the host.
+type PublishOption struct {
+	HostPort  int // 0: svp chooses one
+	Container driver.Port
+}
+
+// ParsePublish reads [HOST:]CONTAINER[/PROTOCOL], as "5432" or "15432:5432".
+func ParsePublish(text string) (PublishOption, error) {
+	var option PublishOption
+	container := text
+	if host, rest, found := strings.Cut(text, ":"); found {
+		number, err := strconv.Atoi(host)
+		if err != nil || number < 1 || number > 65535 {
+			return option, fail("publish", text, usagef("publish with -p [HOST:]CONTAINER, as 15432:5432",
+				"%q is no port: a port is a number from 1 to 65535", host))
+		}
+		option.HostPort, container = number, rest
+	}
+	port, err := plan.ParsePort(container)
+	if err != nil {
+		return option, fail("publish", text, usagef("publish with -p [HOST:]CONTAINER, as 15432:5432", "%v", err))
+	}
+	option.Container = port
+	return option, nil
+}
+
+// creation is an instance to be made.
+type creation struct {
+	name      string
+	service   plan.Service
+	template  envvar.Set
+	image     string // what its containers are made from
+	base      string // the base image
+	firstTime bool   // image is the base image; the instance is still to be set up
+	publish   []PublishOption
+	public    bool
+	host      driver.Host
+	operation plan.Operation
+	timeout   time.Duration // to be ready; 0 means DefaultReadyTimeout
+}
+
+// takenAttempts bounds how often an address or port is chosen anew.
+const takenAttempts = 8
+
+// create makes an instance and waits until it is ready. When it fails, nothing
+// of the instance is left. An error that matches driver.ErrNameInUse tells that
+// somebody else is making, or has made, an instance of that name.
+func (e *Engine) create(ctx context.Context, c creation, seen *world) (*instance, error) {
+	id, err := e.randomID()
+	if err != nil {
+		return nil, err
+	}
+	var taken []netip.Addr
+	for attempt := range takenAttempts {
+		identity, err := e.place(ctx, c, id, attempt, taken, seen)
+		if err != nil {
+			return nil, err
+		}
+		made, err := e.createAt(ctx, c, identity)
+		if !isTaken(err) || attempt == takenAttempts-1 || portWasNamed(err, c.publish) {
+			return made, err
+		}
+		taken = append(taken, identity.Address)
+	}
+	return nil, fmt.Errorf("find a free address: %w", driver.ErrAddressInUse)
+}
+
+func portWasNamed(err error, publish []PublishOption) bool {
+	if !errors.Is(err, driver.ErrPortInUse) {
+		return false
+	}
+	for _, option := range publish {
+		if option.HostPort != 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// place decides where the instance will be reached.
+func (e *Engine) place(ctx context.Context, c creation, id string, attempt int, taken []netip.Addr, seen *world) (plan.Identity, error) {
+	d, err := e.driver(ctx)
+	if err != nil {
+		return plan.Identity{}, err
+	}
+	network, err := d.EnsureNetwork(ctx, e.config.Network, driver.Labels{driver.LabelPhase: driver.PhaseInstance})
+	if err != nil {
+		return plan.Identity{}, err
+	}
+	address, err := plan.ChooseAddress(network, append(taken, seen.addresses(network.Name)...), id)
+	if err != nil {
+		return plan.Identity{}, err
+	}
+	published := plan.ChoosePublished(plan.PublishInput{
+		Requests: publishRequests(c), Public: c.public, ID: id, Attempt: attempt,
+		Taken: seen.publishedPorts(), SamePort: !usesPorts(c),
+	})
+	return plan.Identity{
+		Name: c.name, ID: id, Network: network.Name, Address: address, Publish: published,
+	}, nil
+}
+
+// publishRequests are the ports that the user wants published; where the
+// instance could not be reached otherwise, they are all that it has.
+func publishRequests(c creation) []plan.PublishRequest {
+	requests := make([]plan.PublishRequest, 0, len(c.publish))
+	for _, option := range c.publish {
+		requests = append(requests, plan.PublishRequest(option))
+	}
+	if len(requests) > 0 || c.host.Reachable {
+		return requests
+	}
+	for _, port := range c.service.Ports {
+		requests = append(requests, plan.PublishRequest{Container: port})
+	}
+	return requests
+}
+
+// usesPorts tells that the environment can say at which ports the instance is
+// published.
+func usesPorts(c creation) bool {
+	for _, port := range c.service.Ports {
+		if c.template.UsesPort(port.Number) {
+			return true
+		}
+	}
+	return false
+}
+
+// createAt makes the instance at that place, or nothing.
+func (e *Engine) createAt(ctx context.Context, c creation, identity plan.Identity) (made *instance, err error) {
+	input := plan.InstanceInput{
+		Service: c.service, Identity: identity, Image: c.image, Base: c.base, Operation: c.operation,
+	}
+	if c.firstTime {
+		input.Token = fmt.Sprintf("svp: %s is set up (%s)", c.name, c.operation.ID)
+	}
+	planned, err := plan.PlanInstance(input)
+	if err != nil {
+		return nil, err
+	}
+	l, err := e.newLaunch(ctx, planned, c.service, identity, c.template)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			l.rollBack(ctx)
+		}
+	}()
+	if err := l.createVolumes(ctx); err != nil {
+		return nil, err
+	}
+	primary, err := l.create(ctx, planned.Primary)
+	if err != nil {
+		return nil, err
+	}
+	image, err := l.firstStart(ctx, primary, c.image, input.Token)
+	if err != nil {
+		return nil, err
+	}
+	if err := l.startComponents(ctx, image); err != nil {
+		return nil, err
+	}
+	if err := l.ready(ctx, c.timeout); err != nil {
+		return nil, err
+	}
+	if err := l.keepRunning(ctx, append(l.containerIDs(), primary)...); err != nil {
+		return nil, err
+	}
+	return &instance{identity: identity, service: c.service, image: driver.Image{ID: image}}, nil
+}
+
+// firstStart records the instance and starts its primary container. It returns
+// the id of the instance's image.
+func (l *launch) firstStart(ctx context.Context, primary, image, token string) (string, error) {
+	if token != "" {
+		return l.setUpAndCommit(ctx, primary, token)
+	}
+	reference := plan.InstanceReference(l.identity.ID, l.identity.Name)
+	if err := l.driver.TagImage(ctx, image, reference); err != nil {
+		return "", err
+	}
+	l.onFailure(func(ctx context.Context) error { return l.driver.RemoveImage(ctx, reference) })
+	return image, l.startPrimary(ctx, primary)
+}

@@ -1,0 +1,93 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/servicepack/svp/engine/archive"
+	"github.com/servicepack/svp/engine/driver"
+	"github.com/servicepack/svp/engine/envvar"
+)
+
+// imageBuild is one image to be made by a script in a container.
+type imageBuild struct {
+	phase, subject string
+	script         string // as errors name it
+	container      driver.ContainerSpec
+	commit         driver.CommitSpec
+	files          []archive.Entry
+	hidden         envvar.Set // what may not appear in the output
+}
+
+// buildImage creates the container, gives it its files, runs it to its end,
+// commits it and removes it, whatever happens. It returns the image's id.
+func (e *Engine) buildImage(ctx context.Context, build imageBuild) (image string, err error) {
+	d, err := e.driver(ctx)
+	if err != nil {
+		return "", err
+	}
+	id, err := d.CreateContainer(ctx, build.container)
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = e.removeAfter(ctx, id, err) }()
+	step := e.beginPhase(build.phase, build.subject, build.hidden)
+	defer func() { err = step.end(causeOf(ctx, err)) }()
+	if err := e.copyIn(ctx, id, build.files); err != nil {
+		return "", err
+	}
+	exit, err := e.runToEnd(ctx, id, step)
+	if err != nil {
+		return "", err
+	}
+	if exit.Code != 0 {
+		return "", &ScriptError{Script: build.script, Status: exit.Code, OutOfMemory: exit.OutOfMemory}
+	}
+	return d.Commit(ctx, id, build.commit)
+}
+
+// removeAfter removes a container when an operation is over, also when its
+// context has ended. The operation's own error comes first.
+func (e *Engine) removeAfter(ctx context.Context, container string, err error) error {
+	d, driverErr := e.driver(ctx)
+	if driverErr != nil {
+		return driverErr
+	}
+	cleanup, cancel := cleanupContext(ctx)
+	defer cancel()
+	if removeErr := d.RemoveContainer(cleanup, container); removeErr != nil {
+		if err == nil {
+			return removeErr
+		}
+		e.warn(fmt.Sprintf("a container is left behind, svp gc removes it: %v", removeErr))
+	}
+	return err
+}
+
+// runToEnd starts the container, follows its output and waits for its end.
+func (e *Engine) runToEnd(ctx context.Context, container string, output *phase) (driver.Exit, error) {
+	d, err := e.driver(ctx)
+	if err != nil {
+		return driver.Exit{}, err
+	}
+	attachment, err := d.Attach(ctx, container)
+	if err != nil {
+		return driver.Exit{}, err
+	}
+	defer attachment.Close()
+	exits, err := d.WaitExit(ctx, container)
+	if err != nil {
+		return driver.Exit{}, err
+	}
+	copied := make(chan error, 1)
+	go func() { copied <- attachment.Output(output, output) }()
+	if err := d.StartContainer(ctx, container); err != nil {
+		return driver.Exit{}, err
+	}
+	exit := <-exits
+	if exit.Err != nil {
+		return exit, exit.Err
+	}
+	// The rest of the output arrives after the end.
+	return exit, <-copied
+}

@@ -1,0 +1,209 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+
+	"github.com/servicepack/svp/engine/archive"
+	"github.com/servicepack/svp/engine/driver"
+	"github.com/servicepack/svp/engine/envvar"
+	"github.com/servicepack/svp/engine/plan"
+)
+
+// launch brings the containers of one instance into being, as its plan says.
+// What it makes it can undo.
+type launch struct {
+	engine   *Engine
+	driver   driver.Driver
+	plan     plan.Instance
+	service  plan.Service
+	identity plan.Identity
+	files    []archive.Entry // the instance's environment
+	hidden   envvar.Set
+
+	mu   sync.Mutex
+	undo []func(context.Context) error
+
+	// running are the containers that are to become ready.
+	running []runningContainer
+}
+
+// runningContainer is a container of a component, and how it ends.
+type runningContainer struct {
+	id, component string
+	exits         <-chan driver.Exit
+}
+
+func (e *Engine) newLaunch(ctx context.Context, p plan.Instance, service plan.Service, identity plan.Identity, template envvar.Set) (*launch, error) {
+	d, err := e.driver(ctx)
+	if err != nil {
+		return nil, err
+	}
+	files, err := environmentFiles(template, template.Expand(onNetwork(identity)))
+	if err != nil {
+		return nil, err
+	}
+	return &launch{
+		engine: e, driver: d, plan: p, service: service, identity: identity, files: files, hidden: template,
+	}, nil
+}
+
+func (l *launch) onFailure(undo func(context.Context) error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.undo = append(l.undo, undo)
+}
+
+// rollBack undoes what was made, last things first, also when the operation's
+// context has ended.
+func (l *launch) rollBack(ctx context.Context) {
+	cleanup, cancel := cleanupContext(ctx)
+	defer cancel()
+	for i := len(l.undo) - 1; i >= 0; i-- {
+		if err := l.undo[i](cleanup); err != nil {
+			l.engine.warn(fmt.Sprintf("something is left behind, svp gc removes it: %v", err))
+		}
+	}
+	l.undo = nil
+}
+
+// createVolumes makes the volumes that do not exist yet.
+func (l *launch) createVolumes(ctx context.Context) error {
+	for _, volume := range l.plan.Volumes {
+		if err := l.driver.CreateVolume(ctx, volume.Name, volume.Labels); err != nil {
+			return err
+		}
+		l.onFailure(func(ctx context.Context) error { return l.driver.RemoveVolume(ctx, volume.Name) })
+	}
+	return nil
+}
+
+// create makes a container and gives it the instance's environment.
+func (l *launch) create(ctx context.Context, spec driver.ContainerSpec) (string, error) {
+	id, err := l.driver.CreateContainer(ctx, spec)
+	if err != nil {
+		return "", err
+	}
+	l.onFailure(func(ctx context.Context) error { return l.driver.RemoveContainer(ctx, id) })
+	return id, l.engine.copyIn(ctx, id, l.files)
+}
+
+// start starts a created container whose component is to become ready.
+func (l *launch) start(ctx context.Context, id, component string) error {
+	exits, err := l.driver.WaitExit(ctx, id)
+	if err != nil {
+		return err
+	}
+	if err := l.driver.StartContainer(ctx, id); err != nil {
+		return err
+	}
+	l.await(id, component, exits)
+	return nil
+}
+
+func (l *launch) await(id, component string, exits <-chan driver.Exit) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.running = append(l.running, runningContainer{id: id, component: component, exits: exits})
+}
+
+// startPrimary starts the container of the only component, or the holder.
+func (l *launch) startPrimary(ctx context.Context, id string) error {
+	if len(l.plan.Components) > 0 {
+		return l.driver.StartContainer(ctx, id)
+	}
+	return l.start(ctx, id, "")
+}
+
+// startComponents creates and starts the containers that join the holder.
+func (l *launch) startComponents(ctx context.Context, image string) error {
+	tasks := make([]func() error, 0, len(l.plan.Components))
+	for _, spec := range l.plan.Components {
+		spec.Image = image
+		tasks = append(tasks, func() error {
+			id, err := l.create(ctx, spec)
+			if err != nil {
+				return err
+			}
+			return l.start(ctx, id, spec.Labels[driver.LabelComponent])
+		})
+	}
+	return parallel(tasks...)
+}
+
+// setUpAndCommit starts the primary container of a first start: it sets the
+// instance up, is committed as the instance's image, and goes on as the service
+// or the holder. It returns the image's id.
+func (l *launch) setUpAndCommit(ctx context.Context, id, token string) (image string, err error) {
+	step := l.engine.beginPhase("setup", l.identity.Name, l.hidden)
+	defer func() { err = step.end(causeOf(ctx, err)) }()
+	attachment, err := l.driver.Attach(ctx, id)
+	if err != nil {
+		return "", err
+	}
+	defer attachment.Close()
+	exits, err := l.driver.WaitExit(ctx, id)
+	if err != nil {
+		return "", err
+	}
+	output := newLineWriter(step, token)
+	copied := make(chan error, 1)
+	go func() { copied <- attachment.Output(output, step) }()
+	if err := l.driver.StartContainer(ctx, id); err != nil {
+		return "", err
+	}
+	select {
+	case <-output.seen:
+	case exit := <-exits:
+		<-copied
+		output.flush()
+		return "", setupFailure(exit)
+	}
+	image, err = l.driver.Commit(ctx, id, l.plan.Commit)
+	if err != nil {
+		return "", err
+	}
+	l.onFailure(func(ctx context.Context) error { return l.driver.RemoveImage(ctx, l.plan.Commit.Reference) })
+	if len(l.plan.Components) == 0 {
+		l.await(id, "", exits)
+	}
+	if _, err := io.WriteString(attachment, "go\n"); err != nil {
+		return "", err
+	}
+	return image, nil
+}
+
+func setupFailure(exit driver.Exit) error {
+	if exit.Err != nil {
+		return exit.Err
+	}
+	return &ScriptError{Script: "bin/build setup", Status: exit.Code, OutOfMemory: exit.OutOfMemory}
+}
+
+// keepRunning lets the host restart the containers from now on. Before, a
+// restart would hide that a service fails to start.
+func (l *launch) keepRunning(ctx context.Context, containers ...string) error {
+	tasks := make([]func() error, 0, len(containers))
+	for _, id := range containers {
+		tasks = append(tasks, func() error { return l.driver.KeepRunning(ctx, id, true) })
+	}
+	return parallel(tasks...)
+}
+
+// containerIDs are the containers of the components.
+func (l *launch) containerIDs() []string {
+	ids := make([]string, 0, len(l.running))
+	for _, running := range l.running {
+		ids = append(ids, running.id)
+	}
+	return ids
+}
+
+// isTaken tells that what was chosen for an instance has meanwhile been taken
+// by somebody else, so that choosing again may help.
+func isTaken(err error) bool {
+	return errors.Is(err, driver.ErrAddressInUse) || errors.Is(err, driver.ErrPortInUse)
+}

@@ -1,0 +1,319 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/servicepack/svp/engine/driver"
+	"github.com/servicepack/svp/engine/envvar"
+	"github.com/servicepack/svp/engine/plan"
+)
+
+// Start starts a stopped instance, makes its containers anew where they are
+// gone, and waits until it is ready. A zero timeout means DefaultReadyTimeout.
+func (e *Engine) Start(ctx context.Context, name string, timeout time.Duration) (UpResult, error) {
+	result, err := e.startNamed(ctx, name, timeout)
+	return result, fail("start", name, causeOf(ctx, err))
+}
+
+func (e *Engine) startNamed(ctx context.Context, name string, timeout time.Duration) (UpResult, error) {
+	if !plan.ValidInstanceName(name) {
+		return UpResult{}, invalidName(name)
+	}
+	var seen *world
+	var host driver.Host
+	err := parallel(
+		func() (err error) { seen, err = e.observeAndSweep(ctx); return err },
+		func() (err error) { host, err = e.Host(ctx); return err },
+	)
+	if err != nil {
+		return UpResult{}, err
+	}
+	found := seen.instance(name)
+	if found == nil {
+		return UpResult{}, ErrNoInstance
+	}
+	return e.bringUp(ctx, found, seen, host, timeout)
+}
+
+// bringUp makes an instance that exists run: it creates the containers that are
+// missing, starts those that do not run, and waits until all are ready. Nothing
+// of the instance is removed when that fails.
+func (e *Engine) bringUp(ctx context.Context, found *instance, seen *world, host driver.Host, timeout time.Duration) (UpResult, error) {
+	if err := found.checkVolumes(); err != nil {
+		return UpResult{}, err
+	}
+	operation, err := e.newOperation(timeout)
+	if err != nil {
+		return UpResult{}, err
+	}
+	template, err := e.templateOfInstance(ctx, found, operation)
+	if err != nil {
+		return UpResult{}, err
+	}
+	if err := e.settle(ctx, found, seen); err != nil {
+		return UpResult{}, err
+	}
+	planned, err := plan.PlanInstance(plan.InstanceInput{
+		Service: found.service, Identity: found.identity, Image: found.image.ID,
+		Base: found.image.Labels[driver.LabelBaseImage], Operation: operation,
+	})
+	if err != nil {
+		return UpResult{}, err
+	}
+	l, err := e.newLaunch(ctx, planned, found.service, found.identity, template)
+	if err != nil {
+		return UpResult{}, err
+	}
+	changed, err := l.resume(ctx, found)
+	if err != nil {
+		return UpResult{}, err
+	}
+	if err := l.ready(ctx, timeout); err != nil {
+		return UpResult{}, err
+	}
+	if changed {
+		found.containers = nil
+	}
+	return e.upResult(ctx, found, template, host, false, changed)
+}
+
+// checkVolumes refuses to start a service on an empty volume where a full one
+// should be.
+func (i *instance) checkVolumes() error {
+	for _, path := range i.service.Volumes {
+		name := plan.VolumeName(i.identity.ID, path)
+		there := slices.ContainsFunc(i.volumes, func(volume driver.Volume) bool { return volume.Name == name })
+		if !there {
+			return fmt.Errorf("%w: %s, for %s", ErrLostVolume, name, path)
+		}
+	}
+	return nil
+}
+
+// settle gives an instance that lost its containers and never recorded an
+// address a new one.
+func (e *Engine) settle(ctx context.Context, found *instance, seen *world) error {
+	d, err := e.driver(ctx)
+	if err != nil {
+		return err
+	}
+	if found.identity.Network == "" {
+		found.identity.Network = e.config.Network
+	}
+	network, err := d.EnsureNetwork(ctx, found.identity.Network, driver.Labels{driver.LabelPhase: driver.PhaseInstance})
+	if err != nil {
+		return err
+	}
+	if len(found.containers) > 0 || network.Subnet.Contains(found.identity.Address) && !slices.Contains(network.Taken, found.identity.Address) {
+		return nil
+	}
+	if found.identity.Address.IsValid() {
+		e.warn(fmt.Sprintf("%s gets another address: %s is no longer to be had", found.identity.Name, found.identity.Address))
+	}
+	found.identity.Address, err = plan.ChooseAddress(network, seen.addresses(network.Name), found.identity.ID)
+	return err
+}
+
+// templateOfInstance reads the environment from a container where there is one,
+// else from the image.
+func (e *Engine) templateOfInstance(ctx context.Context, found *instance, operation plan.Operation) (envvar.Set, error) {
+	if len(found.containers) > 0 {
+		return e.templateOf(ctx, found.containers[0].ID)
+	}
+	return e.templateOfImage(ctx, found.image.ID, operation)
+}
+
+// resume creates and starts what does not run. It tells whether there was
+// anything to do.
+func (l *launch) resume(ctx context.Context, found *instance) (changed bool, err error) {
+	primaryChanged, err := l.resumeContainer(ctx, found, l.plan.Primary)
+	if err != nil {
+		return false, err
+	}
+	changed = primaryChanged
+	for _, spec := range l.plan.Components {
+		// A container that joined a holder which was replaced has no network.
+		if primaryChanged {
+			if err := l.stopStale(ctx, found, spec.Name); err != nil {
+				return changed, err
+			}
+		}
+		componentChanged, err := l.resumeContainer(ctx, found, spec)
+		if err != nil {
+			return changed, err
+		}
+		changed = changed || componentChanged
+	}
+	return changed, nil
+}
+
+// stopStale removes a component's container, to be made anew.
+func (l *launch) stopStale(ctx context.Context, found *instance, name string) error {
+	for i, container := range found.containers {
+		if container.Name != name {
+			continue
+		}
+		if container.State != driver.Exited && container.State != driver.Created {
+			if err := l.driver.StopContainer(ctx, container.ID, plan.StopGrace); err != nil {
+				return err
+			}
+		}
+		found.containers = slices.Delete(found.containers, i, i+1)
+		return l.driver.RemoveContainer(ctx, container.ID)
+	}
+	return nil
+}
+
+func (l *launch) resumeContainer(ctx context.Context, found *instance, spec driver.ContainerSpec) (changed bool, err error) {
+	component := spec.Labels[driver.LabelComponent]
+	isHolder := spec.Labels[driver.LabelRole] == driver.RoleHolder
+	for _, container := range found.containers {
+		if container.Name != spec.Name {
+			continue
+		}
+		if container.State == driver.Running {
+			if !isHolder {
+				exits, err := l.driver.WaitExit(ctx, container.ID)
+				if err != nil {
+					return false, err
+				}
+				l.await(container.ID, component, exits)
+			}
+			return false, nil
+		}
+		return true, l.startExisting(ctx, container.ID, component, isHolder)
+	}
+	id, err := l.create(ctx, spec)
+	if errors.Is(err, driver.ErrNameInUse) {
+		// Another command made it since we looked.
+		return l.adopt(ctx, spec.Name, component, isHolder)
+	}
+	if err != nil {
+		return false, err
+	}
+	return true, l.startExisting(ctx, id, component, isHolder)
+}
+
+func (l *launch) adopt(ctx context.Context, name, component string, isHolder bool) (bool, error) {
+	container, err := l.driver.Container(ctx, name)
+	if err != nil {
+		return false, err
+	}
+	if container.Labels[driver.LabelInstanceID] != l.identity.ID {
+		return false, fmt.Errorf("container %s is not %s's, yet has the name that it needs: %w", name, l.identity.Name, driver.ErrInUse)
+	}
+	return true, l.startExisting(ctx, container.ID, component, isHolder)
+}
+
+func (l *launch) startExisting(ctx context.Context, id, component string, isHolder bool) error {
+	// The host may restart it from the start: it has been ready before.
+	if err := l.driver.KeepRunning(ctx, id, true); err != nil {
+		return err
+	}
+	if isHolder {
+		return l.driver.StartContainer(ctx, id)
+	}
+	return l.start(ctx, id, component)
+}
+
+// Stop stops an instance; its containers, volumes and credentials stay.
+func (e *Engine) Stop(ctx context.Context, name string) error {
+	found, err := e.lookUp(ctx, name)
+	if err == nil {
+		err = e.stopContainers(ctx, found)
+	}
+	return fail("stop", name, causeOf(ctx, err))
+}
+
+// stopContainers stops the components first, all at the same time, and then
+// the holder of their network.
+func (e *Engine) stopContainers(ctx context.Context, found *instance) error {
+	d, err := e.driver(ctx)
+	if err != nil {
+		return err
+	}
+	for _, role := range []string{driver.RoleService, driver.RoleHolder} {
+		var stops []func() error
+		for _, container := range found.containers {
+			if container.Labels[driver.LabelRole] == role {
+				stops = append(stops, func() error { return d.StopContainer(ctx, container.ID, plan.StopGrace) })
+			}
+		}
+		if err := parallel(stops...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Restart stops an instance and starts it again.
+func (e *Engine) Restart(ctx context.Context, name string, timeout time.Duration) (UpResult, error) {
+	found, err := e.lookUp(ctx, name)
+	if err == nil {
+		err = e.stopContainers(ctx, found)
+	}
+	if err != nil {
+		return UpResult{}, fail("restart", name, causeOf(ctx, err))
+	}
+	result, err := e.startNamed(ctx, name, timeout)
+	return result, fail("restart", name, causeOf(ctx, err))
+}
+
+// Down stops an instance and removes its containers; its volumes and its
+// credentials stay, and Up or Start bring it back.
+func (e *Engine) Down(ctx context.Context, name string) error {
+	found, err := e.lookUp(ctx, name)
+	if err == nil {
+		err = e.removeContainers(ctx, found)
+	}
+	return fail("down", name, causeOf(ctx, err))
+}
+
+func (e *Engine) removeContainers(ctx context.Context, found *instance) error {
+	if err := e.stopContainers(ctx, found); err != nil {
+		return err
+	}
+	d, err := e.driver(ctx)
+	if err != nil {
+		return err
+	}
+	for _, container := range found.containers {
+		if err := d.RemoveContainer(ctx, container.ID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Destroy removes everything of the instance: containers, volumes, image. The
+// image, which is the record of the instance, goes last, so that a destroy that
+// was interrupted can be repeated.
+func (e *Engine) Destroy(ctx context.Context, name string) error {
+	found, err := e.lookUp(ctx, name)
+	if err == nil {
+		err = e.destroy(ctx, found)
+	}
+	return fail("destroy", name, causeOf(ctx, err))
+}
+
+func (e *Engine) destroy(ctx context.Context, found *instance) error {
+	d, err := e.driver(ctx)
+	if err != nil {
+		return err
+	}
+	for _, container := range found.containers {
+		if err := d.RemoveContainer(ctx, container.ID); err != nil {
+			return err
+		}
+	}
+	for _, volume := range found.volumes {
+		if err := d.RemoveVolume(ctx, volume.Name); err != nil {
+			return err
+		}
+	}
+	return d.RemoveImage(ctx, plan.InstanceReference(found.identity.ID, found.identity.Name))
+}

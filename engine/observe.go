@@ -1,0 +1,258 @@
+package engine
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"net/netip"
+	"slices"
+	"sync"
+
+	"github.com/servicepack/svp/engine/driver"
+	"github.com/servicepack/svp/engine/plan"
+)
+
+// world is what svp finds on the container host.
+type world struct {
+	baseImages []driver.Image
+	instances  []*instance // by name
+	// leftovers are what killed commands left behind.
+	leftovers leftovers
+	// making are the containers of instances that a running command is making
+	// right now.
+	making []driver.Container
+}
+
+// leftovers are objects that belong to no instance and to no running command.
+type leftovers struct {
+	containers []driver.Container
+	volumes    []driver.Volume
+}
+
+// instance is an instance as it stands on the container host. It is there as
+// long as its image is.
+type instance struct {
+	identity   plan.Identity
+	service    plan.Service
+	image      driver.Image
+	containers []driver.Container
+	volumes    []driver.Volume
+}
+
+// observe looks at everything that carries svp's labels.
+//
+// The order is what makes it safe beside other running commands: a command
+// makes its containers and volumes first and the image, which makes them an
+// instance, last. What is seen without an image, of a command that has ended
+// before the images were listed, will never have one.
+func (e *Engine) observe(ctx context.Context) (*world, error) {
+	d, err := e.driver(ctx)
+	if err != nil {
+		return nil, err
+	}
+	any := driver.Labels{driver.LabelPhase: ""}
+	var containers []driver.Container
+	var volumes []driver.Volume
+	err = parallel(
+		func() (err error) { containers, err = d.Containers(ctx, any); return err },
+		func() (err error) { volumes, err = d.Volumes(ctx, any); return err },
+	)
+	if err != nil {
+		return nil, err
+	}
+	ended := e.endedOperations(containers, volumes)
+	images, err := d.Images(ctx, any)
+	if err != nil {
+		return nil, err
+	}
+	return newWorld(images, containers, volumes, ended)
+}
+
+// endedOperations tells of every operation that the labels name whether it has
+// ended.
+func (e *Engine) endedOperations(containers []driver.Container, volumes []driver.Volume) map[string]bool {
+	ended := map[string]bool{}
+	look := func(labels driver.Labels) {
+		if operation, ok := plan.OperationFromLabels(labels); ok {
+			if _, known := ended[operation.ID]; !known {
+				ended[operation.ID] = e.ended(operation)
+			}
+		}
+	}
+	for _, container := range containers {
+		look(container.Labels)
+	}
+	for _, volume := range volumes {
+		look(volume.Labels)
+	}
+	return ended
+}
+
+func newWorld(images []driver.Image, containers []driver.Container, volumes []driver.Volume, ended map[string]bool) (*world, error) {
+	w := &world{}
+	byID := map[string]*instance{}
+	for _, image := range images {
+		if image.Labels[driver.LabelPhase] == driver.PhaseBase {
+			w.baseImages = append(w.baseImages, image)
+			continue
+		}
+		for _, tag := range image.Tags {
+			id, name, ok := plan.ParseInstanceReference(tag)
+			if !ok {
+				continue
+			}
+			found, err := newInstance(id, name, image)
+			if err != nil {
+				return nil, err
+			}
+			byID[id] = found
+			w.instances = append(w.instances, found)
+		}
+	}
+	for _, container := range containers {
+		w.addContainer(container, byID, ended)
+	}
+	for _, volume := range volumes {
+		w.addVolume(volume, byID, ended)
+	}
+	for _, found := range w.instances {
+		if err := found.locate(); err != nil {
+			return nil, err
+		}
+	}
+	slices.SortFunc(w.instances, func(a, b *instance) int {
+		return cmp.Or(cmp.Compare(a.identity.Name, b.identity.Name), cmp.Compare(a.identity.ID, b.identity.ID))
+	})
+	return w, nil
+}
+
+func newInstance(id, name string, image driver.Image) (*instance, error) {
+	service, err := plan.ServiceFromLabels(image.Labels)
+	if err != nil {
+		return nil, fail("read the instance", name, err)
+	}
+	return &instance{identity: plan.Identity{Name: name, ID: id}, service: service, image: image}, nil
+}
+
+func (w *world) addContainer(container driver.Container, byID map[string]*instance, ended map[string]bool) {
+	operation := container.Labels[driver.LabelOperation]
+	role := container.Labels[driver.LabelRole]
+	lasting := role == driver.RoleService || role == driver.RoleHolder
+	if found := byID[container.Labels[driver.LabelInstanceID]]; found != nil && lasting {
+		found.containers = append(found.containers, container)
+		return
+	}
+	if _, ours := plan.OperationFromLabels(container.Labels); !ours {
+		return // made by hand from one of our images
+	}
+	switch {
+	case ended[operation]:
+		w.leftovers.containers = append(w.leftovers.containers, container)
+	case lasting:
+		w.making = append(w.making, container)
+	}
+}
+
+func (w *world) addVolume(volume driver.Volume, byID map[string]*instance, ended map[string]bool) {
+	if volume.Labels[driver.LabelPhase] == driver.PhaseCache {
+		return
+	}
+	if found := byID[volume.Labels[driver.LabelInstanceID]]; found != nil {
+		found.volumes = append(found.volumes, volume)
+		return
+	}
+	if ended[volume.Labels[driver.LabelOperation]] {
+		w.leftovers.volumes = append(w.leftovers.volumes, volume)
+	}
+}
+
+// locate reads where the instance is from its containers, or else from its
+// image.
+func (i *instance) locate() error {
+	labels := i.image.Labels
+	if len(i.containers) > 0 {
+		labels = i.containers[0].Labels
+	}
+	i.identity.Network = labels[driver.LabelNetwork]
+	if address, err := netip.ParseAddr(labels[driver.LabelAddress]); err == nil {
+		i.identity.Address = address
+	}
+	published, err := plan.ParsePublish(labels[driver.LabelPublish])
+	if err != nil {
+		return fail("read the instance", i.identity.Name, err)
+	}
+	i.identity.Publish = published
+	return nil
+}
+
+// instance returns the instance of that name, or nil.
+func (w *world) instance(name string) *instance {
+	for _, found := range w.instances {
+		if found.identity.Name == name {
+			return found
+		}
+	}
+	return nil
+}
+
+// isMaking tells that another command is making an instance of that name.
+func (w *world) isMaking(name string) bool {
+	return slices.ContainsFunc(w.making, func(container driver.Container) bool {
+		return container.Labels[driver.LabelInstance] == name
+	})
+}
+
+// addresses are those that the instances of the network have, also of those
+// that have no containers now.
+func (w *world) addresses(network string) []netip.Addr {
+	var addresses []netip.Addr
+	for _, found := range w.instances {
+		if found.identity.Network == network && found.identity.Address.IsValid() {
+			addresses = append(addresses, found.identity.Address)
+		}
+	}
+	return addresses
+}
+
+// publishedPorts are the host ports that instances have.
+func (w *world) publishedPorts() []int {
+	var ports []int
+	for _, found := range w.instances {
+		for _, published := range found.identity.Publish {
+			ports = append(ports, published.HostPort)
+		}
+	}
+	return ports
+}
+
+// lookUp observes and returns the instance, or an error that matches
+// ErrNoInstance.
+func (e *Engine) lookUp(ctx context.Context, name string) (*instance, error) {
+	if !plan.ValidInstanceName(name) {
+		return nil, invalidName(name)
+	}
+	w, err := e.observe(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if found := w.instance(name); found != nil {
+		return found, nil
+	}
+	return nil, ErrNoInstance
+}
+
+func invalidName(name string) error {
+	return usagef("a name is a letter or digit, then up to 62 letters, digits, dots, hyphens and underscores, all in lower case",
+		"%q is no name for an instance", name)
+}
+
+// parallel runs the functions at the same time and returns all their errors.
+func parallel(functions ...func() error) error {
+	errs := make([]error, len(functions))
+	var group sync.WaitGroup
+	for i, function := range functions {
+		group.Go(func() { errs[i] = function() })
+	}
+	group.Wait()
+	return errors.Join(errs...)
+}

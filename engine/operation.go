@@ -1,0 +1,47 @@
+package engine
+
+import (
+	"encoding/hex"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/servicepack/svp/engine/plan"
+)
+
+// operationMargin is how long after its time limit an operation may still be
+// cleaning up.
+const operationMargin = 2 * cleanupTimeout
+
+// newOperation identifies the running command.
+func (e *Engine) newOperation(limit time.Duration) (plan.Operation, error) {
+	id, err := e.randomID()
+	if err != nil {
+		return plan.Operation{}, err
+	}
+	if limit <= 0 {
+		limit = DefaultTimeout
+	}
+	return plan.Operation{
+		ID: id, Owner: thisProcess().String(), Deadline: e.now().Add(limit + operationMargin),
+	}, nil
+}
+
+// randomID is 12 hexadecimal digits.
+func (e *Engine) randomID() (string, error) {
+	var id [6]byte
+	if _, err := io.ReadFull(e.config.Random, id[:]); err != nil {
+		return "", fmt.Errorf("make a random id: %w", err)
+	}
+	return hex.EncodeToString(id[:]), nil
+}
+
+// ended tells that nobody works on the operation any more: its process is gone,
+// or, where that cannot be seen because it ran on another machine, its time is up.
+func (e *Engine) ended(operation plan.Operation) bool {
+	owner, err := parseProcess(operation.Owner)
+	if err == nil && owner.machine == thisProcess().machine {
+		return !owner.runs()
+	}
+	return e.now().After(operation.Deadline)
+}

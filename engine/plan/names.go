@@ -1,0 +1,81 @@
+package plan
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"regexp"
+	"strings"
+)
+
+// Names of what svp makes in Docker.
+const (
+	// BaseRepository holds the base images that svp builds for itself.
+	BaseRepository = "svp-base"
+	// InstanceRepository is the prefix of the instance images' repositories;
+	// the instance's id follows it, and its name is the tag.
+	InstanceRepository = "svp-instance/"
+	containerPrefix    = "svp-"
+)
+
+var instanceName = regexp.MustCompile(`^[a-z0-9][a-z0-9_.-]{0,62}$`)
+
+// ValidInstanceName tells whether an instance can have that name.
+func ValidInstanceName(name string) bool { return instanceName.MatchString(name) }
+
+// BaseReference names the base image of a pack's contents on an OS image. A
+// tag, other than a repository, takes every pack's name.
+func BaseReference(packName, digest, osImage string) string {
+	return BaseRepository + ":" + clip(packName, 100) + "-" + short(digest+"\n"+osImage)
+}
+
+// InstanceReference names the image of an instance.
+func InstanceReference(id, name string) string { return InstanceRepository + id + ":" + name }
+
+// ParseInstanceReference reads back what InstanceReference wrote.
+func ParseInstanceReference(reference string) (id, name string, ok bool) {
+	rest, ok := strings.CutPrefix(reference, InstanceRepository)
+	if !ok {
+		return "", "", false
+	}
+	id, name, ok = strings.Cut(rest, ":")
+	return id, name, ok && id != "" && ValidInstanceName(name)
+}
+
+// ContainerName names the container of an instance's only component, or the
+// holder of several. As names are unique in Docker, it is also the lock on the
+// instance's name.
+func ContainerName(instance string) string { return containerPrefix + instance }
+
+// ComponentContainerName names the container of a component. The id keeps it
+// from being another instance's container name.
+func ComponentContainerName(instance, id, component string) string {
+	return containerPrefix + instance + "-" + component + "-" + id
+}
+
+// buildContainerName names the container that builds a base image; it is the
+// lock that lets one svp build and the others wait for the result.
+func buildContainerName(reference string) string {
+	return containerPrefix + "build-" + strings.ReplaceAll(reference, ":", "-")
+}
+
+// VolumeName names the volume of an instance at that path.
+func VolumeName(id, path string) string {
+	slug := strings.Trim(strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' {
+			return r
+		}
+		return '-'
+	}, path), "-")
+	return containerPrefix + id + "-" + clip(slug, 60) + "-" + short(path)[:6]
+}
+
+// CacheVolumeName names the build cache of a pack.
+func CacheVolumeName(packName string) string { return containerPrefix + "cache-" + packName }
+
+// short is a digest that is long enough for a name.
+func short(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:])[:12]
+}
+
+func clip(text string, length int) string { return text[:min(len(text), length)] }

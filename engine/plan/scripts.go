@@ -1,0 +1,127 @@
+package plan
+
+import (
+	"io/fs"
+	"path"
+	"strings"
+)
+
+// Places inside a container.
+const (
+	// ServiceDir is where the pack lives.
+	ServiceDir = "/service"
+	// EnvironmentFile has the instance's environment as a shell reads it; root
+	// alone can read it.
+	EnvironmentFile = "/etc/servicepack/env"
+	// InstanceFile has the secrets and the environment with its placeholders,
+	// as JSON; root alone can read it.
+	InstanceFile = "/etc/servicepack/instance.json"
+	// CacheDir is where the build cache is mounted.
+	CacheDir = "/var/cache/servicepack"
+	// CADir is where the certificate authorities of --ca-bundle are mounted.
+	CADir = "/etc/servicepack/ca"
+
+	configDir      = "/etc/servicepack"
+	entrypointFile = "/etc/servicepack/entrypoint"
+	firstStartFile = "/etc/servicepack/first-start"
+	setUpMark      = "/etc/servicepack/set-up"
+)
+
+// entrypointScript gives a script the instance's environment and becomes it.
+const entrypointScript = `#!/bin/sh
+set -a
+. ` + EnvironmentFile + `
+set +a
+cd ` + ServiceDir + ` || exit 125
+exec "$@"
+`
+
+// firstStartScript sets an instance up in the container that then becomes its
+// service. $1 is what it prints when the set-up is done and the container can be
+// committed; then it waits for a line. When svp is killed meanwhile, the input
+// ends and so does the container. At every later start there is only the service.
+const firstStartScript = `#!/bin/sh
+token=$1
+shift
+set -a
+. ` + EnvironmentFile + `
+set +a
+cd ` + ServiceDir + ` || exit 125
+if [ ! -e ` + setUpMark + ` ]; then
+	(
+		while [ "$1" != -- ]; do export "$1"; shift; done
+		mkdir -p "$SVP_CACHE_DIR"
+		bin/build setup </dev/null
+	) || exit
+	rm -rf ` + CacheDir + `
+	: >` + setUpMark + `
+	printf '\n%s\n' "$token"
+	read -r go || exit 1
+fi
+while [ "$1" != -- ]; do shift; done
+shift
+exec "$@" </dev/null
+`
+
+// holderCommand keeps a container alive whose network others join.
+var holderCommand = []string{"/bin/sh", "-c", "while :; do sleep 86400; done"}
+
+// File is a file to be put into a container; it belongs to root.
+type File struct {
+	Path    string // absolute
+	Mode    fs.FileMode
+	Content string
+}
+
+// EntrypointFiles are the files that the entry points of svp's containers need.
+func EntrypointFiles() []File {
+	return []File{
+		{Path: configDir, Mode: fs.ModeDir | 0o755},
+		{Path: entrypointFile, Mode: 0o755, Content: entrypointScript},
+		{Path: firstStartFile, Mode: 0o755, Content: firstStartScript},
+	}
+}
+
+// ScriptCommand is how a command is run with the instance's environment, in a
+// container that exists.
+func ScriptCommand(command ...string) []string {
+	return append([]string{"/bin/sh", entrypointFile}, command...)
+}
+
+// script is the path of a pack's script, relative to its folder.
+func script(name string) string { return path.Join("bin", name) }
+
+// withVariables is a command with variables that are no secrets.
+func withVariables(variables []string, command ...string) []string {
+	return append(append([]string{"/usr/bin/env"}, variables...), command...)
+}
+
+func firstStartCommand(token string, variables, command []string) []string {
+	all := append([]string{"/bin/sh", firstStartFile, token}, variables...)
+	return append(append(all, "--"), command...)
+}
+
+// CAVariables point the usual programs at a bundle of certificate authorities.
+func caVariables() []string {
+	bundle := path.Join(CADir, "ca.pem")
+	names := []string{
+		"SSL_CERT_FILE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS",
+		"NPM_CONFIG_CAFILE", "GIT_SSL_CAINFO", "PIP_CERT", "AWS_CA_BUNDLE",
+	}
+	variables := make([]string, 0, len(names)+1)
+	for _, name := range names {
+		variables = append(variables, name+"="+bundle)
+	}
+	return append(variables, "APT_CONFIG="+path.Join(CADir, "apt.conf"))
+}
+
+// CAFiles are what the volume with the certificate authorities holds.
+func CAFiles(bundle string) []File {
+	return []File{
+		{Path: CADir, Mode: fs.ModeDir | 0o755},
+		{Path: path.Join(CADir, "ca.pem"), Mode: 0o644, Content: bundle},
+		{Path: path.Join(CADir, "apt.conf"), Mode: 0o644, Content: strings.Join([]string{
+			`Acquire::https::CAInfo "` + path.Join(CADir, "ca.pem") + `";`, "",
+		}, "\n")},
+	}
+}

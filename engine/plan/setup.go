@@ -1,0 +1,76 @@
+package plan
+
+import (
+	"path"
+	"strings"
+
+	"github.com/servicepack/svp/engine/driver"
+)
+
+// SetupInput is what the plan of an instance image depends on.
+type SetupInput struct {
+	Service   Service
+	Base      driver.Image
+	Tag       string
+	CAVolume  string
+	Operation Operation
+}
+
+// Setup is what is to be done so that there is an instance image.
+type Setup struct {
+	Container   driver.ContainerSpec
+	CacheVolume string
+	CacheLabels driver.Labels
+	Commit      driver.CommitSpec
+}
+
+// PlanSetup decides how an instance image is made in a container of its own.
+func PlanSetup(in SetupInput) (Setup, error) {
+	labels, err := in.Service.imageLabels()
+	if err != nil {
+		return Setup{}, err
+	}
+	labels = labels.With(driver.Labels{
+		driver.LabelPhase: driver.PhaseInstance, driver.LabelBaseImage: in.Base.ID,
+	}).With(in.Operation.Labels())
+	cache := CacheVolumeName(in.Service.Pack)
+	mounts := []driver.Mount{{Volume: cache, Path: CacheDir}}
+	variables := setupVariables(in.Service, instanceOfReference(in.Tag))
+	if in.CAVolume != "" {
+		variables = append(variables, caVariables()...)
+		mounts = append(mounts, driver.Mount{Volume: in.CAVolume, Path: CADir})
+	}
+	return Setup{
+		CacheVolume: cache,
+		CacheLabels: driver.Labels{driver.LabelPack: in.Service.Pack, driver.LabelPhase: driver.PhaseCache},
+		Container: driver.ContainerSpec{
+			Name: containerPrefix + "setup-" + in.Operation.ID, Image: in.Base.ID,
+			Entrypoint: ScriptCommand(withVariables(variables)...), Command: []string{script("build"), "setup"},
+			WorkingDir: ServiceDir, Mounts: mounts, Limits: driver.Limits{ShmBytes: in.Service.Limits.ShmBytes},
+			Labels: labels.With(driver.Labels{driver.LabelRole: driver.RoleSetup}),
+		},
+		Commit: commitSpec(in.Service, labels, in.Tag),
+	}, nil
+}
+
+func setupVariables(service Service, instance string) []string {
+	return append([]string{
+		"SVP_PHASE=setup", "SVP_INSTANCE=" + instance, "SVP_CACHE_DIR=" + CacheDir,
+	}, service.parameterVariables()...)
+}
+
+// instanceOfReference names the instance after its image: "shop/db:2" is db.
+func instanceOfReference(reference string) string {
+	name, _, _ := strings.Cut(path.Base(reference), ":")
+	return name
+}
+
+// InstanceNameOf is the name that an instance of that image gets when the user
+// gives none; empty when the image's name is none for an instance.
+func InstanceNameOf(image string) string {
+	image, _, _ = strings.Cut(image, "@")
+	if name := instanceOfReference(image); ValidInstanceName(name) {
+		return name
+	}
+	return ""
+}

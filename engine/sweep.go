@@ -1,0 +1,161 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/servicepack/svp/engine/driver"
+)
+
+// sweep removes what killed commands left behind.
+func (e *Engine) sweep(ctx context.Context, left leftovers) error {
+	d, err := e.driver(ctx)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, container := range left.containers {
+		errs = append(errs, d.RemoveContainer(ctx, container.ID))
+	}
+	for _, volume := range left.volumes {
+		errs = append(errs, ignoreInUse(d.RemoveVolume(ctx, volume.Name)))
+	}
+	return errors.Join(errs...)
+}
+
+// ignoreInUse leaves what somebody uses to them.
+func ignoreInUse(err error) error {
+	if errors.Is(err, driver.ErrInUse) {
+		return nil
+	}
+	return err
+}
+
+// observeAndSweep is how a command that changes something begins.
+func (e *Engine) observeAndSweep(ctx context.Context) (*world, error) {
+	w, err := e.observe(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := e.sweep(ctx, w.leftovers); err != nil {
+		return nil, err
+	}
+	w.leftovers = leftovers{}
+	return w, nil
+}
+
+// GCOptions say how thoroughly GC works.
+type GCOptions struct {
+	DryRun bool // only tell what would be removed
+	// Unused also removes the base images that no instance is made from, the
+	// build caches, and the network when no instance is on it.
+	Unused bool
+}
+
+// GCResult names what was removed.
+type GCResult struct {
+	Containers []string `json:"containers"`
+	Volumes    []string `json:"volumes"`
+	Images     []string `json:"images"`
+	Networks   []string `json:"networks"`
+}
+
+// GC removes what killed commands left behind, and on demand what is unused.
+func (e *Engine) GC(ctx context.Context, o GCOptions) (GCResult, error) {
+	result, err := e.gc(ctx, o)
+	return result, fail("gc", "", err)
+}
+
+func (e *Engine) gc(ctx context.Context, o GCOptions) (GCResult, error) {
+	result := GCResult{Containers: []string{}, Volumes: []string{}, Images: []string{}, Networks: []string{}}
+	w, err := e.observe(ctx)
+	if err != nil {
+		return result, err
+	}
+	if !o.DryRun {
+		if err := e.sweep(ctx, w.leftovers); err != nil {
+			return result, err
+		}
+	}
+	for _, container := range w.leftovers.containers {
+		result.Containers = append(result.Containers, container.Name)
+	}
+	for _, volume := range w.leftovers.volumes {
+		result.Volumes = append(result.Volumes, volume.Name)
+	}
+	if !o.Unused {
+		return result, nil
+	}
+	return result, e.removeUnused(ctx, w, o.DryRun, &result)
+}
+
+func (e *Engine) removeUnused(ctx context.Context, w *world, dryRun bool, result *GCResult) error {
+	d, err := e.driver(ctx)
+	if err != nil {
+		return err
+	}
+	for _, image := range w.unusedBaseImages() {
+		for _, tag := range image.Tags {
+			result.Images = append(result.Images, tag)
+			if dryRun {
+				continue
+			}
+			if err := ignoreInUse(d.RemoveImage(ctx, tag)); err != nil {
+				return err
+			}
+		}
+	}
+	caches, err := d.Volumes(ctx, driver.Labels{driver.LabelPhase: driver.PhaseCache})
+	if err != nil {
+		return err
+	}
+	for _, cache := range caches {
+		result.Volumes = append(result.Volumes, cache.Name)
+		if dryRun {
+			continue
+		}
+		if err := ignoreInUse(d.RemoveVolume(ctx, cache.Name)); err != nil {
+			return err
+		}
+	}
+	return e.removeUnusedNetwork(ctx, w, dryRun, result)
+}
+
+func (e *Engine) removeUnusedNetwork(ctx context.Context, w *world, dryRun bool, result *GCResult) error {
+	if len(w.instances) > 0 || len(w.making) > 0 {
+		return nil
+	}
+	d, err := e.driver(ctx)
+	if err != nil {
+		return err
+	}
+	network, err := d.Network(ctx, e.config.Network)
+	if errors.Is(err, driver.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if _, ours := network.Labels[driver.LabelPhase]; !ours || len(network.Taken) > 0 {
+		return nil
+	}
+	result.Networks = append(result.Networks, network.Name)
+	if dryRun {
+		return nil
+	}
+	return ignoreInUse(d.RemoveNetwork(ctx, network.Name))
+}
+
+func (w *world) unusedBaseImages() []driver.Image {
+	var unused []driver.Image
+	for _, image := range w.baseImages {
+		used := slices.ContainsFunc(w.instances, func(i *instance) bool {
+			return i.image.Labels[driver.LabelBaseImage] == image.ID
+		})
+		if !used {
+			unused = append(unused, image)
+		}
+	}
+	return unused
+}

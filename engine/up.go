@@ -1,0 +1,173 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/servicepack/svp/engine/driver"
+	"github.com/servicepack/svp/engine/envvar"
+	"github.com/servicepack/svp/engine/pack"
+	"github.com/servicepack/svp/engine/plan"
+)
+
+// UpOptions say what instance is to run.
+type UpOptions struct {
+	Pack    string // a folder, or a pack's name
+	Name    string // empty: the pack's
+	Plan    string // empty: the pack's first
+	Secrets []SecretOption
+	Publish []PublishOption
+	Public  bool // publish for everybody, not for this machine alone
+	// Timeout bounds the whole operation; 0 means DefaultTimeout for the build
+	// and DefaultReadyTimeout for the service to be ready.
+	Timeout time.Duration
+}
+
+// UpResult is a running instance and its environment as the host of the command
+// sees it.
+type UpResult struct {
+	Instance Instance
+	Env      envvar.Set
+	Service  envvar.Service
+	Created  bool // false: it was there already
+	Changed  bool // false: it even ran already
+}
+
+// Up makes sure that an instance runs: it builds, sets up, starts and waits for
+// what is missing. Done twice it changes nothing.
+func (e *Engine) Up(ctx context.Context, o UpOptions) (UpResult, error) {
+	ctx, cancel := e.withTimeout(ctx, o.Timeout, DefaultTimeout)
+	defer cancel()
+	result, err := e.up(ctx, &o)
+	return result, fail("up", o.Name, causeOf(ctx, err))
+}
+
+func (e *Engine) up(ctx context.Context, o *UpOptions) (UpResult, error) {
+	opened, err := e.openPack(o.Pack)
+	if err != nil {
+		return UpResult{}, err
+	}
+	if o.Name == "" {
+		o.Name = opened.Name()
+	}
+	if !plan.ValidInstanceName(o.Name) {
+		return UpResult{}, invalidName(o.Name)
+	}
+	var described pack.Descriptor
+	var seen *world
+	var host driver.Host
+	err = parallel(
+		func() (err error) { described, err = opened.Describe(ctx); return err },
+		func() (err error) { seen, err = e.observeAndSweep(ctx); return err },
+		func() (err error) { host, err = e.Host(ctx); return err },
+	)
+	if err != nil {
+		return UpResult{}, firstOfPack(err)
+	}
+	return e.upDescribed(ctx, *o, opened.Dir, described, seen, host)
+}
+
+// upDescribed brings up what is there, or makes what is not; when another
+// command is at it, it waits and looks again.
+func (e *Engine) upDescribed(ctx context.Context, o UpOptions, dir *pack.Dir, described pack.Descriptor, seen *world, host driver.Host) (UpResult, error) {
+	for {
+		if found := seen.instance(o.Name); found != nil {
+			return e.upExisting(ctx, o, described, found, seen, host)
+		}
+		if seen.isMaking(o.Name) {
+			var err error
+			if seen, err = e.awaitContainer(ctx, plan.ContainerName(o.Name)); err != nil {
+				return UpResult{}, err
+			}
+			continue
+		}
+		result, err := e.upNew(ctx, o, dir, described, seen, host)
+		if !errors.Is(err, driver.ErrNameInUse) {
+			return result, err
+		}
+		if seen, err = e.awaitInstance(ctx, o.Name); err != nil {
+			return UpResult{}, err
+		}
+	}
+}
+
+// awaitInstance waits until the command that is making the instance has recorded
+// it, or has failed.
+func (e *Engine) awaitInstance(ctx context.Context, name string) (*world, error) {
+	seen, err := e.observeAndSweep(ctx)
+	if err != nil || seen.instance(name) != nil {
+		return seen, err
+	}
+	return e.awaitContainer(ctx, plan.ContainerName(name))
+}
+
+func (e *Engine) upExisting(ctx context.Context, o UpOptions, described pack.Descriptor, found *instance, seen *world, host driver.Host) (UpResult, error) {
+	if found.service.Pack != described.Name {
+		return UpResult{}, fmt.Errorf("%w: it is a %s", ErrInstanceExists, found.service.Pack)
+	}
+	if found.service.Digest != described.Digest {
+		e.note(fmt.Sprintf("%s was made from another state of pack %s and stays as it is", o.Name, described.Name))
+	}
+	if len(o.Secrets) > 0 || len(o.Publish) > 0 || o.Plan != "" && o.Plan != found.service.Plan {
+		e.warn(fmt.Sprintf("%s exists already: its secrets, plan and published ports stay as they are", o.Name))
+	}
+	return e.bringUp(ctx, found, seen, host, o.Timeout)
+}
+
+func (e *Engine) upNew(ctx context.Context, o UpOptions, dir *pack.Dir, described pack.Descriptor, seen *world, host driver.Host) (UpResult, error) {
+	service, err := plan.NewService(described, o.Plan)
+	if err != nil {
+		return UpResult{}, usagef("", "%v", err)
+	}
+	template, err := e.environment(ctx, dir, described, o.Secrets)
+	if err != nil {
+		return UpResult{}, err
+	}
+	base, err := e.ensureBase(ctx, baseRequest{
+		pack: dir, service: baseService(described, service), os: described.OS, timeout: o.Timeout,
+	}, seen)
+	if err != nil {
+		return UpResult{}, err
+	}
+	operation, err := e.newOperation(o.Timeout)
+	if err != nil {
+		return UpResult{}, err
+	}
+	made, err := e.create(ctx, creation{
+		name: o.Name, service: service, template: template, image: base.ID, base: base.ID, firstTime: true,
+		publish: o.Publish, public: o.Public, host: host, operation: operation, timeout: o.Timeout,
+	}, seen)
+	if err != nil {
+		return UpResult{}, err
+	}
+	return e.upResult(ctx, made, template, host, true, true)
+}
+
+// baseService is the service as the base image, which all plans share, sees it.
+func baseService(described pack.Descriptor, chosen plan.Service) plan.Service {
+	service, err := plan.NewService(described, "")
+	if err != nil {
+		return chosen
+	}
+	return service
+}
+
+// upResult tells of an instance that runs.
+func (e *Engine) upResult(ctx context.Context, i *instance, template envvar.Set, host driver.Host, created, changed bool) (UpResult, error) {
+	d, err := e.driver(ctx)
+	if err != nil {
+		return UpResult{}, err
+	}
+	if len(i.containers) == 0 {
+		i.containers, err = d.Containers(ctx, driver.Labels{driver.LabelInstanceID: i.identity.ID})
+		if err != nil {
+			return UpResult{}, err
+		}
+	}
+	return UpResult{
+		Instance: i.public(), Env: template.Expand(fromHost(i.identity, host)),
+		Service: describe(i.identity.Name, i.service), Created: created, Changed: changed,
+	}, nil
+}
