@@ -15,18 +15,19 @@ import (
 	"github.com/servicepack/svp/engine/pack"
 )
 
-// distributions are those that svp can bootstrap, by the name of their OS image:
-// the release's code name, and the package with the keys that sign it.
+// distributions are those that svp can bootstrap, by the name of their OS image,
+// with the release's code name and what mmdebstrap must be told for it.
+//
+// Where a release offers usr-is-merged, it takes the place of usrmerge, which
+// would bring the whole of Perl into a minimal image.
 var distributions = []struct {
 	name, suite string
-	ubuntu      bool
+	options     []string
 }{
-	{"debian/11", "bullseye", false},
-	{"debian/12", "bookworm", false},
-	{"debian/13", "trixie", false},
-	{"ubuntu/20.04", "focal", true},
-	{"ubuntu/22.04", "jammy", true},
-	{"ubuntu/24.04", "noble", true},
+	{"debian/12", "bookworm", []string{"--include=usr-is-merged"}},
+	{"debian/13", "trixie", []string{"--include=usr-is-merged"}},
+	{"ubuntu/22.04", "jammy", []string{"--components=main,universe"}},
+	{"ubuntu/24.04", "noble", []string{"--components=main,universe"}},
 }
 
 // OSImage is an operating system that a pack can ask for.
@@ -236,15 +237,15 @@ func bootstrapArguments(o OSBootstrapOptions) ([]string, error) {
 		if distribution.name != o.Name {
 			continue
 		}
-		arguments := []string{"--variant=minbase", "--format=tar"}
+		arguments := []string{
+			"--variant=minbase", "--format=tar", "--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr",
+		}
 		for _, path := range []string{"man", "doc", "info", "locale", "lintian"} {
 			arguments = append(arguments, "--dpkgopt=path-exclude=/usr/share/"+path+"/*")
 		}
 		arguments = append(arguments, "--dpkgopt=path-include=/usr/share/doc/*/copyright",
 			`--aptopt=Acquire::Languages "none"`)
-		if distribution.ubuntu {
-			arguments = append(arguments, "--components=main,universe")
-		}
+		arguments = append(arguments, distribution.options...)
 		arguments = append(arguments, distribution.suite, "-")
 		if o.Mirror != "" {
 			arguments = append(arguments, o.Mirror)
