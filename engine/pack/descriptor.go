@@ -10,7 +10,8 @@ const (
 const DefaultPlan = "default"
 
 // Descriptor is everything that a pack says about itself before any secret
-// exists. All of it has been validated.
+// exists. All of it has been validated. Its slices and maps are shared: they
+// are read only.
 type Descriptor struct {
 	Name        string
 	Group       string

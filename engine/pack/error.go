@@ -1,8 +1,10 @@
 package pack
 
 import (
+	"io/fs"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // Error says what makes a pack invalid, and where. Its text is one line,
@@ -24,27 +26,63 @@ func (e *Error) Error() string {
 	if e.File != "" {
 		b.WriteString(visible(e.File))
 		if e.Key != "" {
-			b.WriteString(" " + e.Key)
+			b.WriteString(" " + visible(e.Key))
 		}
 		if e.Line > 0 {
 			b.WriteString(", line " + strconv.Itoa(e.Line))
 		}
 		b.WriteString(": ")
 	}
-	b.WriteString(e.Reason)
+	b.WriteString(visible(e.Reason))
 	return b.String()
 }
 
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
+// in returns e with the pack that it is about.
+func (e *Error) in(pack string) *Error {
+	e.Pack = pack
+	return e
+}
+
+// notFoundError says that there is no folder, which is not a fault of a pack.
+type notFoundError struct{ path string }
+
+func (e *notFoundError) Error() string {
+	return "pack " + quote(e.path) + ": there is no such folder"
+}
+
+func (e *notFoundError) Unwrap() error { return fs.ErrNotExist }
+
 // visible makes text of a pack safe to print on one line of a terminal:
 // control characters and invalid UTF-8 appear as Go escapes.
 func visible(s string) string {
-	clean := strings.IndexFunc(s, func(r rune) bool { return !strconv.IsPrint(r) || r == '\uFFFD' }) < 0
-	if clean {
-		return s
+	var b strings.Builder
+	for len(s) > 0 {
+		r, size := utf8.DecodeRuneInString(s)
+		if strconv.IsPrint(r) && (r != utf8.RuneError || size > 1) {
+			b.WriteString(s[:size])
+		} else {
+			escaped := strconv.Quote(s[:size])
+			b.WriteString(escaped[1 : len(escaped)-1])
+		}
+		s = s[size:]
 	}
-	quoted := strconv.Quote(s)
-	return strings.ReplaceAll(quoted[1:len(quoted)-1], `\"`, `"`)
+	return b.String()
+}
+
+// maxQuoted is how much of a wrong answer an error shows, in bytes.
+const maxQuoted = 80
+
+// quote returns the beginning of a wrong answer in quotes.
+func quote(s string) string {
+	if len(s) <= maxQuoted {
+		return strconv.Quote(s)
+	}
+	end := maxQuoted
+	for end > 0 && !utf8.RuneStart(s[end]) {
+		end--
+	}
+	return strconv.Quote(s[:end]) + "…"
 }

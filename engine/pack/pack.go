@@ -1,76 +1,211 @@
 package pack
 
 import (
-	"context"
+	"errors"
+	"fmt"
 	"io"
 	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
 	"time"
-
-	"github.com/servicepack/svp/engine/envvar"
 )
 
-// Dir is the folder of a pack as it was when it was opened. It is safe for
-// concurrent use and holds no resources.
-type Dir struct{}
-
-// File is one entry of a pack.
-type File struct {
-	Path string      // relative to the folder, with slashes
-	Mode fs.FileMode // 0755 or 0644 for files, 0755 for folders, 0777 for symlinks, with the type
-	Size int64       // length of a regular file's contents, else 0
-	Link string      // target of a symlink
-}
+// Limits of one query, and of a pack, unless an Option says otherwise.
+const (
+	DefaultQueryTimeout = 10 * time.Second
+	DefaultQueryLimit   = 64 << 10
+	DefaultSizeLimit    = 512 << 20
+	DefaultEntryLimit   = 20000
+)
 
 // Option changes how Open and the methods of a Dir work.
 type Option func(*options)
 
-type options struct{}
+type options struct {
+	queryTimeout time.Duration
+	queryLimit   int64
+	sizeLimit    int64
+	entryLimit   int
+	querier      Querier
+}
 
 // WithQueryTimeout limits the time of one query.
-func WithQueryTimeout(d time.Duration) Option { panic("not implemented") }
+func WithQueryTimeout(d time.Duration) Option {
+	return func(o *options) { o.queryTimeout = d }
+}
 
 // WithQueryLimit limits the length of one answer, in bytes.
-func WithQueryLimit(bytes int64) Option { panic("not implemented") }
+func WithQueryLimit(bytes int64) Option {
+	return func(o *options) { o.queryLimit = bytes }
+}
 
 // WithSizeLimit limits the sum of the sizes of a pack's files, in bytes.
-func WithSizeLimit(bytes int64) Option { panic("not implemented") }
+func WithSizeLimit(bytes int64) Option {
+	return func(o *options) { o.sizeLimit = bytes }
+}
 
 // WithEntryLimit limits the number of a pack's files and folders.
-func WithEntryLimit(n int) Option { panic("not implemented") }
+func WithEntryLimit(n int) Option {
+	return func(o *options) { o.entryLimit = n }
+}
 
 // WithQuerier asks q instead of running bin/query as a process of this
-// machine.
-func WithQuerier(q Querier) Option { panic("not implemented") }
+// machine. The limits of a query are then the ones of q.
+func WithQuerier(q Querier) Option {
+	return func(o *options) { o.querier = q }
+}
+
+// Dir is the folder of a pack as it was when it was opened. It is safe for
+// concurrent use and holds no resources.
+type Dir struct {
+	given   string // the folder as the caller named it, for errors
+	path    string
+	files   []File
+	static  Descriptor // what needs no query
+	querier Querier
+	digest  func() (string, error) // reads the files once
+}
 
 // Open looks at the folder path without running anything of it. The error is
 // an *Error when the folder is not a valid pack, and matches fs.ErrNotExist
 // when there is no such folder.
-func Open(path string, opts ...Option) (*Dir, error) { panic("not implemented") }
+func Open(path string, opts ...Option) (*Dir, error) {
+	o := options{
+		queryTimeout: DefaultQueryTimeout,
+		queryLimit:   DefaultQueryLimit,
+		sizeLimit:    DefaultSizeLimit,
+		entryLimit:   DefaultEntryLimit,
+	}
+	for _, option := range opts {
+		option(&o)
+	}
+	root, absolute, err := openFolder(path)
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+
+	d := &Dir{given: path, path: absolute, querier: o.querier}
+	if err := d.read(root, o); err != nil {
+		return nil, err.in(path)
+	}
+	if d.querier == nil {
+		d.querier = &process{dir: absolute, home: homeFolder(), timeout: o.queryTimeout, limit: o.queryLimit}
+	}
+	d.digest = sync.OnceValues(d.computeDigest)
+	return d, nil
+}
+
+// openFolder opens the folder so that nothing outside it can be reached.
+func openFolder(path string) (*os.Root, string, error) {
+	if path == "" {
+		// It would be the working directory.
+		return nil, "", &notFoundError{path: path}
+	}
+	absolute, err := filepath.Abs(path)
+	if err != nil {
+		return nil, "", unreadable("", err).in(path)
+	}
+	info, err := os.Stat(absolute)
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
+		return nil, "", &notFoundError{path: path}
+	case err != nil:
+		return nil, "", unreadable("", err).in(path)
+	case !info.IsDir():
+		return nil, "", &Error{Pack: path, Reason: "not a folder", Hint: "name the folder that holds bin/query"}
+	}
+	root, err := os.OpenRoot(absolute)
+	if err != nil {
+		return nil, "", unreadable("", err).in(path)
+	}
+	return root, absolute, nil
+}
+
+// read fills in what can be known without running anything.
+func (d *Dir) read(root *os.Root, o options) *Error {
+	scripts, err := checkScripts(root)
+	if err != nil {
+		return err
+	}
+	scan := scanner{root: root, sizeLimit: o.sizeLimit, maxFiles: o.entryLimit}
+	if d.files, err = scan.scan(); err != nil {
+		return err
+	}
+	written, err := readManifest(root)
+	if err != nil {
+		return err
+	}
+	if d.static, err = written.describe(); err != nil {
+		return err
+	}
+	d.static.Scripts = scripts
+	if d.static.Name == "" {
+		d.static.Name, err = folderName(d.path)
+	}
+	return err
+}
+
+// homeFolder is what queries get as HOME.
+func homeFolder() string {
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "/"
+	}
+	return home
+}
+
+var (
+	namePattern = regexp.MustCompile(`^[a-z0-9][a-z0-9_.-]*$`)
+	notInName   = regexp.MustCompile(`[^a-z0-9_.-]+`)
+)
+
+// maxName leaves a name usable for an instance.
+const maxName = 63
+
+// folderName makes the name of a pack that declares none.
+func folderName(absolute string) (string, *Error) {
+	base := filepath.Base(absolute)
+	name := strings.Trim(notInName.ReplaceAllString(strings.ToLower(base), "-"), "_.-")
+	if name == "" || len(name) > maxName {
+		return "", &Error{
+			Reason: fmt.Sprintf("no name can be made from the folder's name, %s", quote(base)),
+			Hint:   "write a name into servicepack.yaml, or rename the folder",
+		}
+	}
+	return name, nil
+}
 
 // Path returns the absolute path of the folder.
-func (d *Dir) Path() string { panic("not implemented") }
+func (d *Dir) Path() string { return d.path }
 
 // Name returns the name of the pack: the one in servicepack.yaml, else the
 // one of the folder.
-func (d *Dir) Name() string { panic("not implemented") }
+func (d *Dir) Name() string { return d.static.Name }
 
 // Files returns the entries of the pack sorted by path, without the folder
 // itself and without those of version control.
-func (d *Dir) Files() []File { panic("not implemented") }
+func (d *Dir) Files() []File { return slices.Clone(d.files) }
 
 // OpenFile opens a regular file of the pack. The caller closes it.
-func (d *Dir) OpenFile(path string) (io.ReadCloser, error) { panic("not implemented") }
-
-// Digest returns "sha256:" and the digest of the names, modes and contents of
-// the pack's files.
-func (d *Dir) Digest() (string, error) { panic("not implemented") }
-
-// Describe asks the pack for everything that needs no secret and validates
-// it.
-func (d *Dir) Describe(ctx context.Context) (Descriptor, error) { panic("not implemented") }
-
-// Env asks the pack for its environment, with the secrets in the environment
-// of the query.
-func (d *Dir) Env(ctx context.Context, desc Descriptor, secrets envvar.Set) (envvar.Set, error) {
-	panic("not implemented")
+func (d *Dir) OpenFile(path string) (io.ReadCloser, error) {
+	i, found := slices.BinarySearchFunc(d.files, path, func(f File, p string) int { return strings.Compare(f.Path, p) })
+	if !found || !d.files[i].Mode.IsRegular() {
+		return nil, &Error{Pack: d.given, File: path, Reason: "not a file of this pack"}
+	}
+	root, err := os.OpenRoot(d.path)
+	if err != nil {
+		return nil, unreadable(path, err).in(d.given)
+	}
+	defer root.Close()
+	file, err := openRegular(root, path)
+	if err != nil {
+		return nil, unreadable(path, err).in(d.given)
+	}
+	return file, nil
 }

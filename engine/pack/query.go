@@ -2,15 +2,11 @@ package pack
 
 import (
 	"context"
+	"fmt"
+	"strings"
 	"time"
-)
 
-// Limits of one query, and of a pack, unless an Option says otherwise.
-const (
-	DefaultQueryTimeout = 10 * time.Second
-	DefaultQueryLimit   = 64 << 10
-	DefaultSizeLimit    = 512 << 20
-	DefaultEntryLimit   = 20000
+	"github.com/docker/go-units"
 )
 
 // Querier runs a pack's bin/query.
@@ -22,4 +18,37 @@ const (
 // Query started is left running. Implementations are safe for concurrent use.
 type Querier interface {
 	Query(ctx context.Context, key string, env []string) ([]byte, error)
+}
+
+// ExitError is a query that ended with a status other than zero.
+type ExitError struct {
+	Status int // 128+n when signal n ended it
+	// Stderr is the end of what the script wrote there, in whole lines: a
+	// secret that is cut in two could not be recognised.
+	Stderr string
+}
+
+// Error gives the status and the script's messages, in one line.
+func (e *ExitError) Error() string {
+	text := fmt.Sprintf("exit status %d", e.Status)
+	if messages := strings.TrimSpace(e.Stderr); messages != "" {
+		text += ": " + visible(messages)
+	}
+	return text
+}
+
+// TimeoutError is a query that was killed because it took too long.
+type TimeoutError struct{ After time.Duration }
+
+// Error names the limit.
+func (e *TimeoutError) Error() string {
+	return fmt.Sprintf("no answer within %v; it was killed", e.After)
+}
+
+// LimitError is a query that was killed because it printed too much.
+type LimitError struct{ Bytes int64 }
+
+// Error names the limit.
+func (e *LimitError) Error() string {
+	return fmt.Sprintf("the answer is longer than %s; it was killed", units.BytesSize(float64(e.Bytes)))
 }

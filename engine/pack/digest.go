@@ -1,0 +1,56 @@
+package pack
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"io/fs"
+	"os"
+)
+
+// Digest returns "sha256:" and the digest of the names, modes and contents of
+// the pack's files. It is the same wherever and whenever the pack was checked
+// out. The files are read once in the life of a Dir.
+func (d *Dir) Digest() (string, error) { return d.digest() }
+
+// computeDigest hashes one line an entry. No name holds a line feed, so that
+// no two packs give the same lines.
+func (d *Dir) computeDigest() (string, error) {
+	root, err := os.OpenRoot(d.path)
+	if err != nil {
+		return "", unreadable("", err).in(d.given)
+	}
+	defer root.Close()
+	entries, content := sha256.New(), sha256.New()
+	fmt.Fprintln(entries, "servicepack 1")
+	for _, file := range d.files {
+		content.Reset()
+		if err := writeContent(content, root, file); err != nil {
+			return "", unreadable(file.Path, err).in(d.given)
+		}
+		fmt.Fprintf(entries, "%v %x %s\n", file.Mode, content.Sum(nil), file.Path)
+	}
+	return fmt.Sprintf("sha256:%x", entries.Sum(nil)), nil
+}
+
+func writeContent(w hash.Hash, root *os.Root, file File) error {
+	switch file.Mode.Type() {
+	case fs.ModeDir:
+		return nil
+	case fs.ModeSymlink:
+		_, err := io.WriteString(w, file.Link)
+		return err
+	}
+	content, err := openRegular(root, file.Path)
+	if err != nil {
+		return err
+	}
+	defer content.Close()
+	n, err := io.Copy(w, io.LimitReader(content, file.Size+1))
+	if err == nil && n != file.Size {
+		return errors.New("it changed while the pack was read")
+	}
+	return err
+}

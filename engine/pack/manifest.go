@@ -1,0 +1,204 @@
+package pack
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"go.yaml.in/yaml/v3"
+)
+
+const (
+	manifestFile  = "servicepack.yaml"
+	manifestLimit = 1 << 20
+)
+
+// manifest is servicepack.yaml as it was written. Its scalars are texts that
+// know their line, so that every fault can name it.
+type manifest struct {
+	Group        text              `yaml:"group"`
+	Name         text              `yaml:"name"`
+	Version      text              `yaml:"version"`
+	Description  text              `yaml:"description"`
+	Tags         []text            `yaml:"tags"`
+	Plans        []planEntry       `yaml:"plans"`
+	Catalog      catalogEntry      `yaml:"catalog"`
+	Dependencies []dependencyEntry `yaml:"dependencies"`
+	Exclude      []text            `yaml:"exclude"`
+
+	content []byte // to find the line of what is not there
+}
+
+type planEntry struct {
+	Name        text            `yaml:"name"`
+	Description text            `yaml:"description"`
+	Limits      limitsEntry     `yaml:"limits"`
+	Parameters  map[string]text `yaml:"parameters"`
+	Free        *bool           `yaml:"free"`
+}
+
+type limitsEntry struct {
+	Memory  text `yaml:"memory"`
+	CPUs    text `yaml:"cpus"`
+	Shm     text `yaml:"shm"`
+	Storage text `yaml:"storage"`
+}
+
+type catalogEntry struct {
+	DisplayName         text `yaml:"display_name"`
+	LongDescription     text `yaml:"long_description"`
+	DocumentationURL    text `yaml:"documentation_url"`
+	ProviderDisplayName text `yaml:"provider_display_name"`
+	SupportURL          text `yaml:"support_url"`
+	ImageURL            text `yaml:"image_url"`
+}
+
+type dependencyEntry struct {
+	URI    text `yaml:"uri"`
+	SHA256 text `yaml:"sha256"`
+}
+
+// text is a scalar. Numbers are taken as they are written: a version 1.10
+// stays what it is.
+type text struct {
+	value string
+	line  int // 0 when the field is absent
+}
+
+// UnmarshalYAML implements yaml.Unmarshaler.
+func (t *text) UnmarshalYAML(node *yaml.Node) error {
+	if node.Kind != yaml.ScalarNode {
+		return typeError(node.Line, "a single value is expected here")
+	}
+	illegal := func(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\t' }
+	if strings.ContainsFunc(node.Value, illegal) {
+		return typeError(node.Line, "the value holds a control character")
+	}
+	t.value, t.line = node.Value, node.Line
+	return nil
+}
+
+// typeError is how yaml wants to hear of a wrong value.
+func typeError(line int, reason string) error {
+	return &yaml.TypeError{Errors: []string{fmt.Sprintf("line %d: %s", line, reason)}}
+}
+
+// readManifest reads servicepack.yaml, where there is one.
+func readManifest(root *os.Root) (manifest, *Error) {
+	if _, err := root.Lstat(manifestFile); errors.Is(err, fs.ErrNotExist) {
+		return manifest{}, nil
+	}
+	content, err := readAll(root, manifestFile, manifestLimit)
+	if err != nil {
+		return manifest{}, unreadable(manifestFile, err)
+	}
+	return parseManifest(content)
+}
+
+// parseManifest checks the form of servicepack.yaml: known fields only, of
+// the right kind.
+func parseManifest(content []byte) (manifest, *Error) {
+	var m manifest
+	decoder := yaml.NewDecoder(bytes.NewReader(content))
+	decoder.KnownFields(true)
+	err := decoder.Decode(&m)
+	if errors.Is(err, io.EOF) {
+		return manifest{}, nil // empty, or comments only
+	}
+	if err == nil {
+		err = checkEnd(decoder)
+	}
+	if err != nil {
+		return manifest{}, manifestError(err)
+	}
+	m.content = content
+	return m, nil
+}
+
+// checkEnd refuses what follows the document, which nobody would read.
+func checkEnd(decoder *yaml.Decoder) error {
+	var rest yaml.Node
+	err := decoder.Decode(&rest)
+	switch {
+	case errors.Is(err, io.EOF):
+		return nil
+	case err != nil:
+		return err
+	}
+	return typeError(rest.Line, "a second document begins here; there can be one only")
+}
+
+var (
+	manifestLine = regexp.MustCompile(`^line (\d+): `)
+	unknownField = regexp.MustCompile(`^field (.*) not found in type pack\.(\w+)$`)
+	wrongKind    = regexp.MustCompile("^cannot unmarshal (!!\\w+)(?: `(.*)`)? into (.*)$")
+)
+
+// manifestError puts an error of the yaml library into the words of the file.
+func manifestError(err error) *Error {
+	message := strings.TrimPrefix(err.Error(), "yaml: ")
+	var typed *yaml.TypeError
+	if errors.As(err, &typed) && len(typed.Errors) > 0 {
+		message = typed.Errors[0]
+	}
+	fault := &Error{File: manifestFile, Err: err}
+	if found := manifestLine.FindStringSubmatch(message); found != nil {
+		// The pattern has digits only; a line too large for an int stays 0.
+		fault.Line, _ = strconv.Atoi(found[1])
+		message = message[len(found[0]):]
+	}
+	fault.Reason = message
+	if found := unknownField.FindStringSubmatch(message); found != nil {
+		fault.Reason = "unknown field " + quote(found[1])
+		fault.Hint = "known here: " + knownFields[found[2]]
+	} else if found := wrongKind.FindStringSubmatch(message); found != nil {
+		fault.Reason = expected(found[3]) + " is expected here"
+		if found[2] != "" {
+			fault.Reason += ", not " + quote(found[2])
+		}
+	}
+	return fault
+}
+
+// expected says what stands where the library wants the Go type.
+func expected(goType string) string {
+	switch {
+	case strings.HasPrefix(goType, "[]"):
+		return "a list"
+	case goType == "bool":
+		return "true or false"
+	}
+	return "a mapping of fields"
+}
+
+// knownFields names the fields of each part of the file, by its Go type.
+var knownFields = map[string]string{
+	"manifest":        "group, name, version, description, tags, plans, catalog, dependencies, exclude",
+	"planEntry":       "name, description, limits, parameters, free",
+	"limitsEntry":     "memory, cpus, shm, storage",
+	"catalogEntry":    "display_name, long_description, documentation_url, provider_display_name, support_url, image_url",
+	"dependencyEntry": "uri, sha256",
+}
+
+// entryLine returns the line on which entry i of a list begins, for a fault
+// in what is not there.
+func entryLine(content []byte, field string, i int) int {
+	var document yaml.Node
+	if yaml.Unmarshal(content, &document) != nil || len(document.Content) == 0 {
+		return 0
+	}
+	fields := document.Content[0].Content
+	for k := 0; k+1 < len(fields); k += 2 {
+		if list := fields[k+1]; fields[k].Value == field && i < len(list.Content) {
+			return list.Content[i].Line
+		}
+	}
+	return 0
+}

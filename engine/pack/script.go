@@ -1,0 +1,83 @@
+package pack
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"syscall"
+)
+
+const queryScript = "bin/query"
+
+// required are the scripts without which a folder is not a pack.
+var required = []string{queryScript, "bin/build", "bin/run"}
+
+// optional are the scripts that a pack may have in its bin folder.
+var optional = []string{
+	ScriptClient, ScriptBackup, ScriptExtra, ScriptRestore, ScriptHealth,
+	ScriptBind, ScriptUnbind, ScriptRotate, ScriptUpgrade, ScriptFingerprint,
+}
+
+// checkScripts makes sure of the required scripts and returns which of the
+// optional ones can be executed.
+func checkScripts(root *os.Root) (map[string]bool, *Error) {
+	for _, name := range required {
+		if err := checkRequired(root, name); err != nil {
+			return nil, err
+		}
+	}
+	found := make(map[string]bool)
+	for _, script := range optional {
+		name := "bin/" + script
+		info, err := root.Stat(name)
+		if err != nil || !info.Mode().IsRegular() || info.Mode()&0o111 == 0 {
+			continue
+		}
+		if err := checkProgram(root, name); err != nil {
+			return nil, err
+		}
+		found[script] = true
+	}
+	return found, nil
+}
+
+func checkRequired(root *os.Root, name string) *Error {
+	info, err := root.Stat(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
+		return &Error{File: name, Reason: "missing; a pack has the scripts bin/query, bin/build and bin/run"}
+	case err != nil:
+		return unreadable(name, err)
+	case !info.Mode().IsRegular():
+		return &Error{File: name, Reason: "not a file"}
+	case info.Mode()&0o111 == 0:
+		return &Error{File: name, Reason: "not executable", Hint: "chmod +x " + name}
+	}
+	return checkProgram(root, name)
+}
+
+// checkProgram refuses a script that a shell would run and a kernel would
+// not: inside the container no shell is in between.
+func checkProgram(root *os.Root, name string) *Error {
+	file, err := openRegular(root, name)
+	if err != nil {
+		return unreadable(name, err)
+	}
+	defer file.Close()
+	head := make([]byte, len("\x7fELF"))
+	n, err := io.ReadFull(file, head)
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return unreadable(name, err)
+	}
+	head = head[:n]
+	if !bytes.HasPrefix(head, []byte("#!")) && !bytes.Equal(head, []byte("\x7fELF")) {
+		return &Error{
+			File:   name,
+			Reason: `neither a script that begins with "#!" nor an ELF program`,
+			Hint:   "make its first line #!/bin/sh or #!/bin/bash",
+		}
+	}
+	return nil
+}
