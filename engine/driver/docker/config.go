@@ -1,6 +1,7 @@
 package docker
 
 import (
+	"slices"
 	"strconv"
 
 	"github.com/docker/docker/api/types/container"
@@ -24,7 +25,7 @@ func containerConfig(spec driver.ContainerSpec) (*container.Config, *container.H
 	config := &container.Config{
 		Image: spec.Image, Entrypoint: spec.Entrypoint, Cmd: spec.Command, WorkingDir: spec.WorkingDir,
 		Hostname: spec.Hostname, Labels: spec.Labels, StopSignal: spec.StopSignal,
-		ExposedPorts: exposed(spec.Expose),
+		ExposedPorts: exposed(withPublished(spec)),
 		AttachStdin:  spec.Input, OpenStdin: spec.Input, StdinOnce: spec.Input,
 	}
 	if spec.StopGrace > 0 {
@@ -118,6 +119,15 @@ func exposed(ports []driver.Port) nat.PortSet {
 		set[natPort(port)] = struct{}{}
 	}
 	return set
+}
+
+// withPublished are the exposed ports; an engine publishes none but those.
+func withPublished(spec driver.ContainerSpec) []driver.Port {
+	ports := slices.Clone(spec.Expose)
+	for _, published := range spec.Publish {
+		ports = append(ports, published.Container)
+	}
+	return ports
 }
 
 func portBindings(published []driver.PublishedPort) nat.PortMap {
