@@ -187,7 +187,7 @@ func (e *Engine) createAt(ctx context.Context, c creation, identity plan.Identit
 	if err := l.keepRunning(ctx, append(l.containerIDs(), primary)...); err != nil {
 		return nil, err
 	}
-	return &instance{identity: identity, service: c.service, image: driver.Image{ID: image}}, nil
+	return &instance{identity: identity, service: c.service, image: driver.Image{ID: image, Created: e.now()}}, nil
 }
 
 // firstStart records the instance and starts its primary container. It returns

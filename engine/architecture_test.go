@@ -1,0 +1,139 @@
+package engine_test
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"maps"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/servicepack/svp"
+
+// mayImport is the architecture: which packages of this module, and which others
+// that matter, a package may import directly. A slash at the end of a name stands
+// for everything below. CONTRIBUTING.md explains it.
+var mayImport = map[string]struct{ own, never []string }{
+	"engine/secrets": {never: []string{"net/", "os/exec", "os"}},
+	"engine/archive": {never: []string{"net/", "os/exec", "os"}},
+	"engine/envvar":  {own: []string{"engine/secrets"}, never: []string{"net/http", "os/exec"}},
+	"engine/pack":    {own: []string{"engine/envvar"}, never: []string{"net", "net/"}},
+	"engine/driver":  {own: []string{"engine/envvar"}, never: []string{"github.com/docker/", "os", "os/exec"}},
+	"engine/driver/docker": {
+		own: []string{"engine/driver", "engine/envvar", "engine/archive"},
+	},
+	"engine/driver/drivertest": {own: []string{"engine/driver", "engine/archive"}, never: []string{"github.com/docker/"}},
+	"engine/plan": {
+		own:   []string{"engine/pack", "engine/driver", "engine/envvar"},
+		never: []string{"os", "os/", "net", "net/http", "crypto/rand", "math/", "context"},
+	},
+	"engine": {
+		own: []string{
+			"engine/archive", "engine/driver", "engine/envvar", "engine/pack", "engine/plan", "engine/secrets",
+		},
+		never: []string{"net/http", "github.com/docker/", "github.com/urfave/", "log", "log/"},
+	},
+	"packs":   {},
+	"cmd/svp": {own: []string{"cmd/svp/internal/cli"}, never: []string{"github.com/"}},
+	"cmd/svp/internal/cli": {
+		own: []string{
+			"engine", "engine/driver", "engine/driver/docker", "engine/envvar", "engine/secrets", "packs",
+		},
+		never: []string{"github.com/docker/"},
+	},
+	"integration":         {own: []string{"integration/"}},
+	"integration/svptest": {own: []string{"packs"}},
+	"integration/bench":   {},
+	"examples/webapp":     {},
+}
+
+type listedPackage struct {
+	ImportPath string
+	Imports    []string
+	Doc        string
+	GoFiles    []string
+}
+
+// modulePackages asks the go command, so that the test sees what is built.
+func modulePackages(t *testing.T) []listedPackage {
+	t.Helper()
+	output, err := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Imports,Doc,GoFiles", module+"/...").Output()
+	if err != nil {
+		var exit *exec.ExitError
+		if errors.As(err, &exit) {
+			t.Fatalf("go list: %v\n%s", err, exit.Stderr)
+		}
+		t.Fatal(err)
+	}
+	var packages []listedPackage
+	decoder := json.NewDecoder(strings.NewReader(string(output)))
+	for {
+		var listed listedPackage
+		err := decoder.Decode(&listed)
+		if errors.Is(err, io.EOF) {
+			return packages
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		packages = append(packages, listed)
+	}
+}
+
+func TestPackagesImportOnlyWhatTheArchitectureAllows(t *testing.T) {
+	for _, listed := range modulePackages(t) {
+		name := strings.TrimPrefix(listed.ImportPath, module+"/")
+		rule, known := mayImport[name]
+		if !known {
+			t.Errorf("package %s is missing from the table of this test; the rows are: %v",
+				name, slices.Sorted(maps.Keys(mayImport)))
+			continue
+		}
+		for _, imported := range listed.Imports {
+			if own, ok := strings.CutPrefix(imported, module+"/"); ok {
+				if !matches(rule.own, own) {
+					t.Errorf("%s imports %s of this module, which its row does not allow", name, own)
+				}
+				continue
+			}
+			if matches(rule.never, imported) {
+				t.Errorf("%s imports %s, which its row forbids", name, imported)
+			}
+		}
+	}
+}
+
+// matches tells whether the name is in the list; an entry that ends with a slash
+// stands for everything below it.
+func matches(list []string, name string) bool {
+	return slices.ContainsFunc(list, func(entry string) bool {
+		return entry == name || strings.HasSuffix(entry, "/") && strings.HasPrefix(name, entry)
+	})
+}
+
+func TestOnlyOnePackageImportsEachFencedLibrary(t *testing.T) {
+	fences := map[string][]string{
+		"github.com/urfave/cli/v2":                  {"cmd/svp/internal/cli"},
+		"github.com/docker/docker/client":           {"engine/driver/docker", "integration/svptest", "integration/bench", "integration"},
+		"github.com/sethvargo/go-password/password": {"engine/secrets"},
+	}
+	for _, listed := range modulePackages(t) {
+		name := strings.TrimPrefix(listed.ImportPath, module+"/")
+		for library, allowed := range fences {
+			if slices.Contains(listed.Imports, library) && !slices.Contains(allowed, name) {
+				t.Errorf("%s imports %s; only %v may", name, library, allowed)
+			}
+		}
+	}
+}
+
+func TestEveryPackageSaysWhatItIsFor(t *testing.T) {
+	for _, listed := range modulePackages(t) {
+		if len(listed.GoFiles) > 0 && listed.Doc == "" {
+			t.Errorf("package %s has no doc comment", listed.ImportPath)
+		}
+	}
+}
