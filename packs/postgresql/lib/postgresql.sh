@@ -27,7 +27,7 @@ lock_cluster() {
     }
     # Left by a killed server. Its process ids mean nothing in a new container,
     # but may be those of other processes there.
-    rm -f "$data/postmaster.pid"
+    rm -f "$data/postmaster.pid" "$PGHOST/.s.PGSQL.$PGPORT.lock"
 }
 
 # single_user executes the SQL on stdin while no server is running; an empty line
