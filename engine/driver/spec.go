@@ -57,8 +57,8 @@ type Container struct {
 
 // Port is a port of a container.
 type Port struct {
-	Number   int
-	Protocol string // "tcp" or "udp"
+	Number   int    `json:"number"`
+	Protocol string `json:"protocol"` // "tcp" or "udp"
 }
 
 // PublishedPort makes a port of a container reachable at the host.
@@ -119,10 +119,10 @@ type Mount struct {
 
 // Limits bounds what a container may use; zero means no limit.
 type Limits struct {
-	MemoryBytes  int64
-	CPUs         float64
-	ShmBytes     int64
-	StorageBytes int64
+	MemoryBytes  int64   `json:"memory_bytes,omitempty"`
+	CPUs         float64 `json:"cpus,omitempty"`
+	ShmBytes     int64   `json:"shm_bytes,omitempty"`
+	StorageBytes int64   `json:"storage_bytes,omitempty"`
 }
 
 // CommitSpec is the configuration of an image made from a container.
