@@ -2,7 +2,6 @@ package pack
 
 import (
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"hash"
 	"io"
@@ -50,7 +49,7 @@ func writeContent(w hash.Hash, root *os.Root, file File) error {
 	defer content.Close()
 	n, err := io.Copy(w, io.LimitReader(content, file.Size+1))
 	if err == nil && n != file.Size {
-		return errors.New("it changed while the pack was read")
+		return &Error{File: file.Path, Reason: "it changed while the pack was read"}
 	}
 	return err
 }

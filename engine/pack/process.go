@@ -61,7 +61,7 @@ func (p *process) Query(parent context.Context, key string, env []string) ([]byt
 	var exit *exec.ExitError
 	switch {
 	case err == nil:
-		return answer.Bytes(), nil
+		return answer.kept, nil
 	case parent.Err() != nil:
 		return nil, parent.Err()
 	case ctx.Err() != nil:
@@ -156,19 +156,20 @@ func missing(path string) string {
 
 // limitedBuffer keeps an answer, and ends its query when that is too long.
 type limitedBuffer struct {
-	bytes.Buffer
+	kept  []byte
 	limit int64
 	over  context.CancelCauseFunc
 }
 
 // Write implements io.Writer.
 func (b *limitedBuffer) Write(p []byte) (int, error) {
-	if int64(b.Len()+len(p)) > b.limit {
+	if int64(len(b.kept)+len(p)) > b.limit {
 		err := &LimitError{Bytes: b.limit}
 		b.over(err)
 		return 0, err
 	}
-	return b.Buffer.Write(p)
+	b.kept = append(b.kept, p...)
+	return len(p), nil
 }
 
 // tailBuffer keeps the end of what is written to it.

@@ -180,7 +180,7 @@ func openRegular(root *os.Root, name string) (*os.File, error) {
 	}
 	info, err := file.Stat()
 	if err == nil && !info.Mode().IsRegular() {
-		err = errors.New("not a regular file")
+		err = &Error{File: name, Reason: "not a regular file"}
 	}
 	if err != nil {
 		file.Close() //nolint:errcheck // only read from
