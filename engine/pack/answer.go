@@ -3,6 +3,7 @@ package pack
 import (
 	"bytes"
 	"fmt"
+	"path"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -133,9 +134,13 @@ func parseVolumes(lines []line) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	named := make(map[string]bool, len(volumes))
+	for _, volume := range volumes {
+		named[volume] = true
+	}
 	for i, inner := range volumes {
-		for j, outer := range volumes {
-			if i != j && within(inner, outer) {
+		for outer := path.Dir(inner); outer != "/"; outer = path.Dir(outer) {
+			if named[outer] {
 				return nil, &answerError{line: lines[i].number, err: fmt.Errorf("%s lies in the volume %s; name the outer one only", quote(inner), quote(outer))}
 			}
 		}

@@ -138,7 +138,8 @@ func TestDescribeRefuses(t *testing.T) {
 			t.Parallel()
 			dir := newPack(t, test.query, nil)
 			_, err := open(t, dir).Describe(t.Context())
-			invalid := wantInvalid(t, dir, err, test.want)
+			wantInvalid(t, dir, err, test.want)
+			invalid := asInvalid(t, err)
 			if invalid.File != "bin/query" || invalid.Key == "" {
 				t.Errorf("the error names the file %q and the key %q", invalid.File, invalid.Key)
 			}

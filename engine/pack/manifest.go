@@ -33,7 +33,7 @@ type manifest struct {
 	Dependencies []dependencyEntry `yaml:"dependencies"`
 	Exclude      []text            `yaml:"exclude"`
 
-	content []byte // to find the line of what is not there
+	document yaml.Node // to find the line of what is not there
 }
 
 type planEntry struct {
@@ -115,11 +115,30 @@ func parseManifest(content []byte) (manifest, *Error) {
 	if err == nil {
 		err = checkEnd(decoder)
 	}
+	if err == nil {
+		err = yaml.Unmarshal(content, &m.document)
+	}
+	if err == nil {
+		err = checkEntries(&m.document)
+	}
 	if err != nil {
 		return manifest{}, manifestError(err)
 	}
-	m.content = content
 	return m, nil
+}
+
+// checkEntries refuses empty entries of lists, which the library leaves out
+// without a word.
+func checkEntries(node *yaml.Node) error {
+	for _, child := range node.Content {
+		if node.Kind == yaml.SequenceNode && child.ShortTag() == "!!null" {
+			return typeError(child.Line, "an entry of the list is empty")
+		}
+		if err := checkEntries(child); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // checkEnd refuses what follows the document, which nobody would read.
@@ -189,16 +208,16 @@ var knownFields = map[string]string{
 
 // entryLine returns the line on which entry i of a list begins, for a fault
 // in what is not there.
-func entryLine(content []byte, field string, i int) int {
-	var document yaml.Node
-	if yaml.Unmarshal(content, &document) != nil || len(document.Content) == 0 {
-		return 0
-	}
-	fields := document.Content[0].Content
+func (m manifest) entryLine(list string, i int) int {
+	fields := m.document.Content[0].Content
 	for k := 0; k+1 < len(fields); k += 2 {
-		if list := fields[k+1]; fields[k].Value == field && i < len(list.Content) {
-			return list.Content[i].Line
+		entries := fields[k+1]
+		if entries.Kind == yaml.AliasNode {
+			entries = entries.Alias
+		}
+		if fields[k].Value == list && i < len(entries.Content) {
+			return entries.Content[i].Line
 		}
 	}
-	return 0
+	return 0 // a merge key brought the list
 }

@@ -181,7 +181,8 @@ func TestOpenHints(t *testing.T) {
 	dir := newPack(t, plainQuery, nil)
 	check(t, os.Chmod(filepath.Join(dir, "bin/query"), 0o600))
 	_, err := pack.Open(dir)
-	invalid := wantInvalid(t, dir, err, `pack demo: bin/query: not executable`)
+	wantInvalid(t, dir, err, `pack demo: bin/query: not executable`)
+	invalid := asInvalid(t, err)
 	if invalid.Hint != "chmod +x bin/query" || invalid.File != "bin/query" || invalid.Pack != dir {
 		t.Errorf("the error is %+v", invalid)
 	}

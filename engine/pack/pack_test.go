@@ -78,15 +78,20 @@ func wantError(t *testing.T, dir string, err error, want string) {
 
 // wantInvalid checks also that the error is the pack's fault, and not
 // mistaken for a missing pack.
-func wantInvalid(t *testing.T, dir string, err error, want string) *pack.Error {
+func wantInvalid(t *testing.T, dir string, err error, want string) {
 	t.Helper()
 	wantError(t, dir, err, want)
+	asInvalid(t, err)
+	if errors.Is(err, fs.ErrNotExist) {
+		t.Error("the error looks like the one of a missing pack")
+	}
+}
+
+func asInvalid(t *testing.T, err error) pack.Error {
+	t.Helper()
 	var invalid *pack.Error
 	if !errors.As(err, &invalid) {
 		t.Fatalf("the error is a %T, want a *pack.Error", err)
 	}
-	if errors.Is(err, fs.ErrNotExist) {
-		t.Error("the error looks like the one of a missing pack")
-	}
-	return invalid
+	return *invalid
 }

@@ -274,7 +274,7 @@ func (m manifest) lacks(list string, i int, field string) *Error {
 	return &Error{
 		File:   manifestFile,
 		Key:    fmt.Sprintf("%s[%d]", list, i),
-		Line:   entryLine(m.content, list, i),
+		Line:   m.entryLine(list, i),
 		Reason: "has no " + field,
 	}
 }

@@ -1,0 +1,166 @@
+package pack_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/servicepack/svp/engine/pack"
+)
+
+var zeros = strings.Repeat("0", 56)
+
+var wholeManifest = `# Everything that the file may say.
+group: org.servicepack
+name: demo
+version: 1.10
+description: |
+  A demo.
+  With two lines.
+tags: [sql, demo]
+plans:
+  - name: small
+    description: For trying out.
+    free: true
+    limits: {memory: 256m, cpus: 0.5, shm: 64m, storage: 1g}
+    parameters:
+      max_connections: 20
+      fsync: off
+  - name: large
+    free: false
+    limits:
+      memory: 4g
+catalog:
+  display_name: Demo
+  long_description: A demo of everything.
+  documentation_url: https://example.org/docs
+  provider_display_name: Somebody
+  support_url: http://example.org/help
+  image_url: data:image/png;base64,AAAA
+dependencies:
+  - uri: https://example.org/demo.tar.gz
+    sha256: ABcd` + zeros + `cdef
+exclude:
+  - "*.md"
+  - test/data
+`
+
+func TestManifest(t *testing.T) {
+	dir := newPack(t, plainQuery, map[string]string{"servicepack.yaml": wholeManifest})
+	got, err := open(t, dir).Describe(t.Context())
+	check(t, err)
+	yes, no := true, false
+	want := pack.Descriptor{
+		Name:        "demo",
+		Group:       "org.servicepack",
+		Version:     "1.10",
+		Description: "A demo.\nWith two lines.\n",
+		Tags:        []string{"sql", "demo"},
+		OS:          pack.OS{Name: "debian", Version: "12"},
+		Secrets:     []string{"DEMO_PASSWORD"},
+		Ports:       []pack.Port{{Number: 5432, Protocol: "tcp"}},
+		Plans: []pack.Plan{
+			{
+				Name: "small", Description: "For trying out.", Free: &yes,
+				Limits:     pack.Limits{MemoryBytes: 256 << 20, CPUs: 0.5, ShmBytes: 64 << 20, StorageBytes: 1 << 30},
+				Parameters: map[string]string{"max_connections": "20", "fsync": "off"},
+			},
+			{Name: "large", Free: &no, Limits: pack.Limits{MemoryBytes: 4 << 30}},
+		},
+		Catalog: pack.Catalog{
+			DisplayName:         "Demo",
+			LongDescription:     "A demo of everything.",
+			DocumentationURL:    "https://example.org/docs",
+			ProviderDisplayName: "Somebody",
+			SupportURL:          "http://example.org/help",
+			ImageURL:            "data:image/png;base64,AAAA",
+		},
+		Dependencies: []pack.Dependency{{
+			URI:    "https://example.org/demo.tar.gz",
+			SHA256: "abcd" + zeros + "cdef",
+		}},
+		Exclude: []string{"*.md", "test/data"},
+		Scripts: map[string]bool{},
+		Digest:  got.Digest,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("the descriptor differs (-want +got):\n%s", diff)
+	}
+}
+
+func TestManifestOfNothing(t *testing.T) {
+	for _, manifest := range []string{"", "# nothing\n", "---\n", "plans: []\n", "name:\n"} {
+		dir := newPack(t, plainQuery, map[string]string{"servicepack.yaml": manifest})
+		got, err := open(t, dir).Describe(t.Context())
+		check(t, err)
+		if got.Name != "demo" || len(got.Plans) != 1 || got.Plans[0].Name != pack.DefaultPlan {
+			t.Errorf("%q: the name is %q, the plans are %v", manifest, got.Name, got.Plans)
+		}
+	}
+}
+
+func TestManifestRefuses(t *testing.T) {
+	tests := []struct{ name, manifest, want string }{
+		{"unknown field", "name: demo\ngruop: x\n", `, line 2: unknown field "gruop"`},
+		{"unknown field of a plan", "plans:\n- name: a\n  memory: 1g\n", `, line 3: unknown field "memory"`},
+		{"unknown limit", "plans:\n- name: a\n  limits:\n    ram: 1g\n", `, line 4: unknown field "ram"`},
+		{"field twice", "name: demo\nname: demo\n", `, line 2: mapping key "name" already defined at line 1`},
+		{"not yaml", "name: demo\n\tversion: 1\n", `, line 2: found a tab character that violates indentation`},
+		{"a list", "- name: demo\n", `, line 1: a mapping of fields is expected here`},
+		{"a word", "demo\n", `, line 1: a mapping of fields is expected here, not "demo"`},
+		{"two documents", "name: demo\n---\nname: other\n", `, line 2: a second document begins here; there can be one only`},
+		{"a list as name", "name: [demo]\n", `, line 1: a single value is expected here`},
+		{"a word as list", "name: demo\ntags: sql\n", `, line 2: a list is expected here, not "sql"`},
+		{"a word as truth", "plans:\n- name: a\n  free: maybe\n", `, line 3: true or false is expected here, not "maybe"`},
+		{"escapes", `description: "\e[2J"`, `, line 1: the value holds a control character`},
+		{"name", "name: My Demo\n", ` name, line 1: "My Demo" is not a name; it is lower-case letters, digits, "_", "." and "-", and begins with a letter or digit`},
+		{"empty name", "name: ''\n", ` name, line 1: "" is not a name; it is lower-case letters, digits, "_", "." and "-", and begins with a letter or digit`},
+		{"long name", "name: " + strings.Repeat("x", 64), ` name, line 1: longer than 63 characters`},
+		{"group", "group: ../x\n", ` group, line 1: "../x" is not a name; it is lower-case letters, digits, "_", "." and "-", and begins with a letter or digit`},
+		{"version", "version: latest version\n", ` version, line 1: "latest version" is not a version, such as 1.0.0`},
+		{"tag twice", "tags:\n- a\n- a\n", ` tags[1], line 3: "a" is on line 2 already`},
+		{"empty tag", "tags:\n- ' '\n", ` tags[0], line 2: empty`},
+		{"plan without name", "plans:\n- name: a\n- description: x\n", ` plans[1], line 3: has no name`},
+		{"plan of nothing", "plans:\n-\n", `, line 2: an entry of the list is empty`},
+		{"plan's name", "plans:\n- name: a b\n", ` plans[0].name, line 2: "a b" is not a name; it is lower-case letters, digits, "_", "." and "-", and begins with a letter or digit`},
+		{"plan twice", "plans:\n- name: a\n- name: a\n", ` plans[1].name, line 3: the plan on line 2 has the name "a" already`},
+		{"memory", "plans:\n- name: a\n  limits:\n    memory: lots\n", ` plans[0].limits.memory, line 4: "lots" is not a size, such as 256m or 1g`},
+		{"endless storage", "plans:\n- name: a\n  limits: {storage: 99999999p}\n", ` plans[0].limits.storage, line 3: "99999999p" is not a size that anything can have`},
+		{"cpus", "plans:\n- name: a\n  limits: {cpus: -1}\n", ` plans[0].limits.cpus, line 3: "-1" is not a number of processors, such as 0.5 or 2`},
+		{"parameter's name", "plans:\n- name: a\n  parameters: {max-size: 1}\n", ` plans[0].parameters.max-size, line 3: "max-size" is not a parameter's name; it is letters, digits and "_", and begins with no digit`},
+		{"parameters alike", "plans:\n- name: a\n  parameters:\n    size: 1\n    SIZE: 2\n", ` plans[0].parameters.SIZE, line 5: becomes PLAN_SIZE, as the one on line 4 does`},
+		{"parameter of two lines", "plans:\n- name: a\n  parameters: {x: \"1\\n2\"}\n", ` plans[0].parameters.x, line 3: the value has more than one line`},
+		{"address", "catalog:\n  support_url: javascript:alert(1)\n", ` catalog.support_url, line 2: "javascript:alert(1)" is not a web address that begins with https:// or http://`},
+		{"dependency without digest", "dependencies:\n- uri: https://example.org/a\n", ` dependencies[0], line 2: has no sha256`},
+		{"dependency's address", "dependencies:\n- uri: a.tar.gz\n  sha256: x\n", ` dependencies[0].uri, line 2: "a.tar.gz" is not an address such as https://example.org/file.tar.gz`},
+		{"dependency's digest", "dependencies:\n- uri: https://example.org/a\n  sha256: x\n", ` dependencies[0].sha256, line 3: "x" is not 64 hexadecimal digits`},
+		{"exclude outside", "exclude:\n- ../x\n", ` exclude[0], line 2: "../x" is outside the pack's folder`},
+		{"exclude's pattern", "exclude:\n- '[a'\n", ` exclude[0], line 2: "[a" is not a pattern: syntax error in pattern`},
+		{"large", strings.Repeat("#", 1<<20+1), `: larger than 1MiB`},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			dir := newPack(t, plainQuery, map[string]string{"servicepack.yaml": test.manifest})
+			_, err := pack.Open(dir)
+			wantInvalid(t, dir, err, "pack demo: servicepack.yaml"+test.want)
+		})
+	}
+}
+
+func TestManifestHint(t *testing.T) {
+	dir := newPack(t, plainQuery, map[string]string{"servicepack.yaml": "dependencies:\n- url: x\n"})
+	_, err := pack.Open(dir)
+	wantInvalid(t, dir, err, `pack demo: servicepack.yaml, line 2: unknown field "url"`)
+	invalid := asInvalid(t, err)
+	if invalid.Line != 2 || invalid.Hint != "known here: uri, sha256" {
+		t.Errorf("the error is %+v", invalid)
+	}
+}
+
+func TestManifestThatIsNoFile(t *testing.T) {
+	dir := newPack(t, plainQuery, map[string]string{"servicepack.yaml/x": ""})
+	_, err := pack.Open(dir)
+	wantInvalid(t, dir, err, `pack demo: servicepack.yaml: not a regular file`)
+}
