@@ -8,7 +8,9 @@ data=$home/15/data
 password_mark=$home/15/password
 export PATH=$programs:$PATH PGHOST=/run/postgresql PGPORT=5432 PGDATABASE=app
 
-as_postgres() { setpriv --reuid=postgres --regid=postgres --init-groups -- "$@"; }
+# as_postgres runs a program as the server's user, who need not be able to read
+# the pack's folder.
+as_postgres() (cd / && exec setpriv --reuid=postgres --regid=postgres --init-groups -- "$@")
 
 # admin_sql runs psql as the superuser, whom only this user of the system is.
 admin_sql() {
@@ -55,12 +57,18 @@ password_sql() {
 # set_password gives the role app the instance's password, unless it has it: a
 # volume may have been filled before there was one, or be older than it.
 set_password() {
-    local salt='' mark
-    [ ! -e "$password_mark" ] || read -r salt _ < "$password_mark"
-    [ -n "$salt" ] || read -r salt < /proc/sys/kernel/random/uuid
-    mark=$(printf '%s%s' "$salt" "${POSTGRESQL_PASSWORD:?}" | sha256sum)
-    mark="$salt ${mark%% *}"
+    local mark
+    mark=$(mark_of_password)
     [ ! -e "$password_mark" ] || [ "$(< "$password_mark")" != "$mark" ] || return 0
     password_sql "$POSTGRESQL_PASSWORD" | single_user
     (umask 077 && echo "$mark" > "$password_mark")
+}
+
+# mark_of_password tells passwords apart without giving them away.
+mark_of_password() {
+    local salt='' digest
+    [ ! -e "$password_mark" ] || read -r salt _ < "$password_mark"
+    [ -n "$salt" ] || read -r salt < /proc/sys/kernel/random/uuid
+    digest=$(printf '%s%s' "$salt" "${POSTGRESQL_PASSWORD:?}" | sha256sum)
+    echo "$salt ${digest%% *}"
 }
