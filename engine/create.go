@@ -196,10 +196,21 @@ func (l *launch) firstStart(ctx context.Context, primary, image, token string) (
 	if token != "" {
 		return l.setUpAndCommit(ctx, primary, token)
 	}
-	reference := plan.InstanceReference(l.identity.ID, l.identity.Name)
-	if err := l.driver.TagImage(ctx, image, reference); err != nil {
+	recorded, err := l.record(ctx, primary, image)
+	if err != nil {
 		return "", err
 	}
+	return recorded, l.startPrimary(ctx, primary)
+}
+
+// record makes the image the instance's own, so that the instance exists. Ports
+// that were chosen must outlive the containers: they go into an image of its own,
+// made from the container as long as nothing has happened in it.
+func (l *launch) record(ctx context.Context, primary, image string) (string, error) {
+	reference := l.plan.Commit.Reference
 	l.onFailure(func(ctx context.Context) error { return l.driver.RemoveImage(ctx, reference) })
-	return image, l.startPrimary(ctx, primary)
+	if len(l.identity.Publish) == 0 {
+		return image, l.driver.TagImage(ctx, image, reference)
+	}
+	return l.driver.Commit(ctx, primary, l.plan.Commit)
 }

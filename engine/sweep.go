@@ -96,12 +96,16 @@ func (e *Engine) removeUnused(ctx context.Context, w *world, dryRun bool, result
 		return err
 	}
 	for _, image := range w.unusedBaseImages() {
-		for _, tag := range image.Tags {
-			result.Images = append(result.Images, tag)
+		names := image.Tags
+		if len(names) == 0 {
+			names = []string{image.ID} // its name went to a later build
+		}
+		for _, name := range names {
+			result.Images = append(result.Images, name)
 			if dryRun {
 				continue
 			}
-			if err := ignoreInUse(d.RemoveImage(ctx, tag)); err != nil {
+			if err := ignoreInUse(d.RemoveImage(ctx, name)); err != nil {
 				return err
 			}
 		}

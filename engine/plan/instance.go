@@ -50,7 +50,7 @@ type Instance struct {
 	// Components are the containers of several components; they join the
 	// primary one, whose name stands in JoinContainer.
 	Components []driver.ContainerSpec
-	// Commit makes the instance image of a first start.
+	// Commit makes the instance's image, which is the record of the instance.
 	Commit driver.CommitSpec
 }
 
@@ -67,14 +67,11 @@ func PlanInstance(in InstanceInput) (Instance, error) {
 			plan.Components = append(plan.Components, componentSpec(in, component, labels, plan.mounts()))
 		}
 	}
-	if in.Token != "" {
-		imageLabels, err := in.Service.imageLabels()
-		if err != nil {
-			return Instance{}, err
-		}
-		plan.Commit = commitSpec(in.Service, imageLabels.With(labels),
-			InstanceReference(in.Identity.ID, in.Identity.Name))
+	imageLabels, err := in.Service.imageLabels()
+	if err != nil {
+		return Instance{}, err
 	}
+	plan.Commit = commitSpec(in.Service, imageLabels.With(labels), InstanceReference(in.Identity.ID, in.Identity.Name))
 	return plan, nil
 }
 
