@@ -80,9 +80,21 @@ func quote(s string) string {
 	if len(s) <= maxQuoted {
 		return strconv.Quote(s)
 	}
-	end := maxQuoted
-	for end > 0 && !utf8.RuneStart(s[end]) {
-		end--
+	return strconv.Quote(head(s, maxQuoted)) + "…"
+}
+
+// clip shortens a text that a pack can make as long as it likes.
+func clip(s string, limit int) string {
+	if len(s) <= limit {
+		return s
 	}
-	return strconv.Quote(s[:end]) + "…"
+	return head(s, limit) + "…"
+}
+
+// head returns at most limit bytes of s, and no half characters.
+func head(s string, limit int) string {
+	for limit > 0 && !utf8.RuneStart(s[limit]) {
+		limit--
+	}
+	return s[:limit]
 }

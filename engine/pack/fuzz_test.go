@@ -129,7 +129,7 @@ func FuzzManifest(f *testing.F) {
 	for _, content := range []string{
 		"", "name: demo\nversion: 1.0\n", "title: demo", "- a", "plans:\n- {name: a, limits: {memory: 1g, cpus: 0.5}, parameters: {a: 1, A: 2}}",
 		"plans:\n- free: maybe", "exclude: ['../x', '[']", "dependencies: [{uri: 'http://x'}]", "a: &a [*a]", "name: !!binary aGk=", "<<: {name: x}",
-		"catalog: {image_url: 'data:image/x'}", "name: x\n---\n", "\xff", "? {a: b}\n: c", "tags: [a, a]", "name: {", "\"\\e\": 1",
+		"catalog: {image_url: 'data:image/x'}", "name: x\n---\n", "\xff", "? {a: b}\n: c", "*" + strings.Repeat("x", 5000), strings.Repeat("x", 5000) + ": 1", "tags: [a, a]", "name: {", "\"\\e\": 1",
 	} {
 		f.Add([]byte(content))
 	}

@@ -18,6 +18,9 @@ import (
 const (
 	manifestFile  = "servicepack.yaml"
 	manifestLimit = 1 << 20
+	// maxMessage is how much of a message of the yaml library, which may hold
+	// a word of the file, an error shows.
+	maxMessage = 200
 )
 
 // manifest is servicepack.yaml as it was written. Its scalars are texts that
@@ -173,7 +176,7 @@ func manifestError(err error) *Error {
 		fault.Line, _ = strconv.Atoi(found[1])
 		message = message[len(found[0]):]
 	}
-	fault.Reason = message
+	fault.Reason = clip(message, maxMessage)
 	if found := unknownField.FindStringSubmatch(message); found != nil {
 		fault.Reason = "unknown field " + quote(found[1])
 		fault.Hint = "known here: " + knownFields[found[2]]

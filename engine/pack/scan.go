@@ -132,7 +132,7 @@ func checkName(name string) error {
 	case strings.ContainsFunc(name, unicode.IsControl):
 		return &Error{File: name, Reason: "the file's name holds a control character", Hint: "rename it"}
 	case len(name) > maxPath:
-		return &Error{File: name[:maxQuoted] + "…", Reason: fmt.Sprintf("the file's path is longer than %d bytes", maxPath)}
+		return &Error{File: clip(name, maxQuoted), Reason: fmt.Sprintf("the file's path is longer than %d bytes", maxPath)}
 	}
 	return nil
 }

@@ -188,7 +188,7 @@ func (e planEntry) parameters(field string) (map[string]string, *Error) {
 	byLine := func(a, b string) int { return cmp.Compare(e.Parameters[a].line, e.Parameters[b].line) }
 	for _, name := range slices.SortedFunc(maps.Keys(e.Parameters), byLine) {
 		value := e.Parameters[name]
-		field := field + "." + name
+		field := field + "." + clip(name, maxQuoted)
 		if !envvar.ValidName(name) {
 			return nil, value.fault(field, `%s is not a parameter's name; it is letters, digits and "_", and begins with no digit`, quote(name))
 		}
@@ -197,7 +197,7 @@ func (e planEntry) parameters(field string) (map[string]string, *Error) {
 		}
 		variable := "PLAN_" + strings.ToUpper(name)
 		if earlier, ok := lines[variable]; ok {
-			return nil, value.fault(field, "becomes %s, as the one on line %d does", variable, earlier)
+			return nil, value.fault(field, "becomes %s, as the one on line %d does", clip(variable, maxQuoted), earlier)
 		}
 		lines[variable] = value.line
 		parameters[name] = value.value

@@ -88,6 +88,8 @@ func parseVolume(s string) (string, error) {
 	switch {
 	case !path.IsAbs(s):
 		return "", fmt.Errorf("%s is not an absolute path", quote(s))
+	case len(s) > maxPath:
+		return "", fmt.Errorf("%s is longer than %d bytes", quote(s), maxPath)
 	case path.Clean(s) != s:
 		return "", fmt.Errorf("%s is not a plain path; write %s", quote(s), quote(path.Clean(s)))
 	case s == "/":
