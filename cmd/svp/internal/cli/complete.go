@@ -1,0 +1,225 @@
+package cli
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	urfave "github.com/urfave/cli/v2"
+
+	"github.com/servicepack/svp/engine"
+	"github.com/servicepack/svp/engine/envvar"
+)
+
+// completionTime is how long a person waits for a completion.
+const completionTime = 500 * time.Millisecond
+
+// completer finds candidates for the word under the cursor.
+type completer struct {
+	*wiring
+	root *command
+}
+
+func (c *completer) complete(ctx context.Context, words []string) []string {
+	words = joinAssignments(words)
+	if len(words) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, completionTime)
+	defer cancel()
+	last := len(words) - 1
+	inv, open := c.parseOpen(words[:last])
+	var candidates []string
+	for _, candidate := range c.candidates(ctx, inv, open, words[last]) {
+		candidates = append(candidates, candidate+"\n")
+	}
+	return candidates
+}
+
+// parseOpen parses what stands before the cursor. A flag at its end that waits
+// for its value is left open.
+func (c *completer) parseOpen(words []string) (inv *invocation, open urfave.Flag) {
+	inv, err := parse(c.root, words)
+	if err == nil || len(words) == 0 {
+		return inv, nil
+	}
+	last := words[len(words)-1]
+	if flag := inv.lookup(strings.TrimLeft(last, "-")); strings.HasPrefix(last, "-") && flag != nil {
+		return inv, flag
+	}
+	return inv, nil
+}
+
+// joinAssignments undoes what bash does to --flag=value: it cuts at "=".
+func joinAssignments(words []string) []string {
+	var joined []string
+	for i, word := range words {
+		last := len(joined) - 1
+		switch {
+		case word == "=" && last >= 0 && strings.HasPrefix(joined[last], "--") && i < len(words)-1:
+			continue // the value is the next word
+		case word == "=" && last >= 0 && strings.HasPrefix(joined[last], "--"):
+			joined = append(joined, "")
+		default:
+			joined = append(joined, word)
+		}
+	}
+	return joined
+}
+
+func (c *completer) candidates(ctx context.Context, inv *invocation, open urfave.Flag, word string) []string {
+	leaf := inv.leaf()
+	switch {
+	case open != nil:
+		return matching(c.flagValues(ctx, open.Names()[0], leaf), word)
+	case len(inv.script) > 0:
+		return nil
+	case strings.HasPrefix(word, "--") && strings.Contains(word, "="):
+		name, value, _ := strings.Cut(word[2:], "=")
+		var whole []string
+		for _, candidate := range matching(c.flagValues(ctx, name, leaf), value) {
+			if !strings.HasPrefix(candidate, ":") {
+				candidate = "--" + name + "=" + candidate
+			}
+			whole = append(whole, candidate)
+		}
+		return whole
+	case strings.HasPrefix(word, "-"):
+		return matching(flagWords(leaf, c.root), word)
+	case len(leaf.children) > 0:
+		return matching(leaf.childNames(), word)
+	}
+	return matching(c.arguments(ctx, inv), word)
+}
+
+// matching keeps the candidates that begin with the word, and what is meant for
+// the shell.
+func matching(candidates []string, word string) []string {
+	var kept []string
+	for _, candidate := range candidates {
+		if strings.HasPrefix(candidate, word) || strings.HasPrefix(candidate, ":") {
+			kept = append(kept, candidate)
+		}
+	}
+	return kept
+}
+
+func flagWords(commands ...*command) []string {
+	words := []string{"--help"}
+	for _, c := range commands {
+		for _, flag := range c.flags {
+			for _, name := range flag.Names() {
+				if len(name) > 1 {
+					words = append(words, "--"+name)
+				}
+			}
+		}
+	}
+	return words
+}
+
+// flagValues lists what may follow a flag.
+func (c *completer) flagValues(ctx context.Context, name string, leaf *command) []string {
+	switch name {
+	case "format":
+		return envvar.Formats()
+	case "progress":
+		return progressModes
+	case "view":
+		return []string{string(engine.ViewHost), string(engine.ViewNetwork)}
+	case "pack":
+		return c.packs()
+	case containerFlagName:
+		return c.containers(ctx)
+	case "output", "input", "config", "ca-bundle":
+		return []string{":files"}
+	case "plan":
+		return nil
+	}
+	return nil
+}
+
+// arguments lists what may stand in place of the next argument.
+func (c *completer) arguments(ctx context.Context, inv *invocation) []string {
+	wanted, given := inv.wanted(), len(inv.args)
+	if given >= len(wanted) {
+		return nil
+	}
+	switch strings.Trim(wanted[given], "[]") {
+	case "NAME":
+		return c.instances(ctx)
+	case "COMPONENT":
+		return c.components(ctx, inv.arg(0))
+	case "PACK":
+		return c.packs()
+	case "OS":
+		return c.systems(ctx)
+	case "SHELL":
+		return completionShells
+	case "COMMAND":
+		return append(c.root.childNames(), "exit-status")
+	}
+	return nil
+}
+
+// ask lets find look something up; without an answer there are no candidates.
+func (c *completer) ask(find func(backend) []string) (found []string) {
+	c.chosen.quiet = true
+	_ = c.engine(func(s session) error {
+		found = find(s)
+		return nil
+	})
+	return found
+}
+
+func (c *completer) instances(ctx context.Context) []string {
+	return c.ask(func(b backend) (names []string) {
+		instances, _ := b.List(ctx) // no answer, no candidates
+		for _, instance := range instances {
+			names = append(names, instance.Name)
+		}
+		return names
+	})
+}
+
+func (c *completer) components(ctx context.Context, name string) []string {
+	return c.ask(func(b backend) (names []string) {
+		instance, _ := b.Info(ctx, name) // as in instances
+		for _, component := range instance.Components {
+			if component.Name != "" {
+				names = append(names, component.Name)
+			}
+		}
+		return names
+	})
+}
+
+func (c *completer) containers(ctx context.Context) []string {
+	return c.ask(func(b backend) (names []string) {
+		instances, _ := b.List(ctx) // as in instances
+		for _, instance := range instances {
+			for _, component := range instance.Components {
+				names = append(names, component.Container)
+			}
+		}
+		return names
+	})
+}
+
+func (c *completer) packs() []string {
+	names := c.ask(func(b backend) []string {
+		names, _ := b.Packs() // as in instances
+		return names
+	})
+	return append(names, ":folders")
+}
+
+func (c *completer) systems(ctx context.Context) []string {
+	return c.ask(func(b backend) (names []string) {
+		images, _ := b.OSList(ctx) // as in instances
+		for _, image := range images {
+			names = append(names, image.Name)
+		}
+		return names
+	})
+}

@@ -1,0 +1,27 @@
+// Command svp builds, runs and looks after services that are described by packs.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"slices"
+	"syscall"
+
+	"github.com/servicepack/svp/cmd/svp/internal/cli"
+)
+
+// version is set when a release is built: -ldflags "-X main.version=v1.2.3".
+var version string
+
+func main() { os.Exit(run()) }
+
+func run() int {
+	// What the parent chose to ignore stays ignored, as under nohup.
+	signals := slices.DeleteFunc([]os.Signal{os.Interrupt, syscall.SIGHUP}, signal.Ignored)
+	ctx, stop := signal.NotifyContext(context.Background(), append(signals, syscall.SIGTERM)...)
+	defer stop()
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends svp at once
+	streams := cli.SystemStreams(os.Stdin, os.Stdout, os.Stderr)
+	return cli.Run(ctx, os.Args[1:], streams, os.Getenv, version)
+}
