@@ -1,0 +1,88 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+)
+
+// The limits.
+const (
+	phaseRatio      = 1.05
+	phaseExcess     = 40 * time.Millisecond // where the floor is under a second
+	cachedRatio     = 0.5
+	concurrentRatio = 1.1
+	memoryLimit     = 40 << 20
+	sizeRatio       = 1.1
+	startupLimit    = 15 * time.Millisecond
+)
+
+// verdict tells whether a limit is met.
+type verdict struct {
+	what, measured, limit string
+	met                   bool
+}
+
+func (b *bench) judge(what, measured, limit string, met bool) {
+	b.verdicts = append(b.verdicts, verdict{what, measured, limit, met})
+}
+
+// judgeRatio compares two figures by their ratio.
+func (b *bench) judgeRatio(what string, measured, against float64, limit float64) {
+	ratio := measured / against
+	b.judge(what, fmt.Sprintf("%.2f×", ratio), fmt.Sprintf("%.2f×", limit), ratio <= limit)
+}
+
+// judgePhase compares with the floor: by the ratio, or where the floor is under
+// a second, and a ratio says little, by the difference.
+func (b *bench) judgePhase(what string, svp, floor time.Duration) {
+	if floor < time.Second {
+		excess := svp - floor
+		b.judge(what, milliseconds(excess), milliseconds(phaseExcess), excess <= phaseExcess)
+		return
+	}
+	b.judgeRatio(what, svp.Seconds(), floor.Seconds(), phaseRatio)
+}
+
+func milliseconds(d time.Duration) string {
+	return fmt.Sprintf("%+.0f ms", float64(d.Microseconds())/1000)
+}
+
+func (b *bench) printVerdicts() {
+	fmt.Fprint(b.out, "\nLimits\n\n")
+	t := newTable(b.out, "", "measured", "limit", "")
+	missed := 0
+	for _, v := range b.verdicts {
+		met := "met"
+		if !v.met {
+			met = "NOT MET"
+			missed++
+		}
+		t.row(v.what, v.measured, v.limit, met)
+	}
+	t.end()
+	fmt.Fprintf(b.out, "\n%d of %d limits met\n", len(b.verdicts)-missed, len(b.verdicts))
+}
+
+// table aligns its columns when it ends.
+type table struct{ writer *tabwriter.Writer }
+
+func newTable(out io.Writer, header ...string) table {
+	t := table{tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)}
+	t.row(header...)
+	return t
+}
+
+func (t table) row(cells ...string) { fmt.Fprintln(t.writer, "  "+strings.Join(cells, "\t")) }
+
+// end prints the table; nothing better can be done about an output that fails.
+func (t table) end() { _ = t.writer.Flush() }
+
+// compared prints a row of two samples and what they are to each other.
+func (t table) compared(svp, against sample, labels ...string) {
+	ratio := svp.median().Seconds() / against.median().Seconds()
+	t.row(append(labels, svp.String(), against.String(), fmt.Sprintf("%.2f×", ratio),
+		milliseconds(svp.median()-against.median()))...)
+}

@@ -1,0 +1,72 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// sample is how long something took, several times.
+type sample []time.Duration
+
+func (s sample) median() time.Duration {
+	sorted := slices.Sorted(slices.Values(s))
+	if len(sorted) == 0 {
+		return 0
+	}
+	middle := len(sorted) / 2
+	if len(sorted)%2 == 1 {
+		return sorted[middle]
+	}
+	return (sorted[middle-1] + sorted[middle]) / 2
+}
+
+// String shows the median with the smallest and the largest.
+func (s sample) String() string {
+	if len(s) == 0 {
+		return "-"
+	}
+	return fmt.Sprintf("%s (%s–%s)", seconds(s.median()), seconds(slices.Min(s)), seconds(slices.Max(s)))
+}
+
+func seconds(d time.Duration) string { return fmt.Sprintf("%.3f", d.Seconds()) }
+
+// measurement does something once and says how long that took, without what is
+// to be done before or afterwards.
+type measurement func(context.Context) (time.Duration, error)
+
+// alternate measures the two in turn, and changes which goes first.
+func alternate(ctx context.Context, pairs int, one, other measurement) (ones, others sample, err error) {
+	for pair := range pairs {
+		order := []func() error{
+			func() error { return ones.add(ctx, one) },
+			func() error { return others.add(ctx, other) },
+		}
+		if pair%2 == 1 {
+			slices.Reverse(order)
+		}
+		for _, measure := range order {
+			if err := measure(); err != nil {
+				return ones, others, err
+			}
+		}
+	}
+	return ones, others, nil
+}
+
+func (s *sample) add(ctx context.Context, measure measurement) error {
+	took, err := measure(ctx)
+	if err != nil {
+		return err
+	}
+	*s = append(*s, took)
+	return nil
+}
+
+// timed measures a function.
+func timed(do func() error) (time.Duration, error) {
+	start := time.Now()
+	err := do()
+	return time.Since(start), err
+}
