@@ -72,7 +72,7 @@ func (w *wiring) engine(do func(s session) error) error {
 	if err != nil {
 		return err
 	}
-	defer opened.Close() //nolint:errcheck // everything that matters has been answered
+	defer opened.Close()
 	return do(session{backend: opened, settings: chosen, events: events, now: w.now})
 }
 

@@ -71,13 +71,13 @@ func (c *completer) candidates(ctx context.Context, inv *invocation, open urfave
 	leaf := inv.leaf()
 	switch {
 	case open != nil:
-		return matching(c.flagValues(ctx, open.Names()[0], leaf), word)
+		return matching(c.flagValues(ctx, open.Names()[0]), word)
 	case len(inv.script) > 0:
 		return nil
 	case strings.HasPrefix(word, "--") && strings.Contains(word, "="):
 		name, value, _ := strings.Cut(word[2:], "=")
 		var whole []string
-		for _, candidate := range matching(c.flagValues(ctx, name, leaf), value) {
+		for _, candidate := range matching(c.flagValues(ctx, name), value) {
 			if !strings.HasPrefix(candidate, ":") {
 				candidate = "--" + name + "=" + candidate
 			}
@@ -119,7 +119,7 @@ func flagWords(commands ...*command) []string {
 }
 
 // flagValues lists what may follow a flag.
-func (c *completer) flagValues(ctx context.Context, name string, leaf *command) []string {
+func (c *completer) flagValues(ctx context.Context, name string) []string {
 	switch name {
 	case "format":
 		return envvar.Formats()
@@ -133,8 +133,6 @@ func (c *completer) flagValues(ctx context.Context, name string, leaf *command) 
 		return c.containers(ctx)
 	case "output", "input", "config", "ca-bundle":
 		return []string{":files"}
-	case "plan":
-		return nil
 	}
 	return nil
 }

@@ -50,7 +50,7 @@ func (w *wiring) readConfig() (configFile, error) {
 	if err != nil {
 		return configFile{}, err
 	}
-	file, err := os.Open(path) //nolint:gosec // the user's own file
+	file, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) && !named {
 		return configFile{}, nil
 	}

@@ -52,7 +52,7 @@ func valueError(inv *invocation, err error) error {
 // finish reports the error and returns the exit status.
 func (w *wiring) finish(ctx context.Context, inv *invocation, err error) int {
 	status := exitStatus(err, inv.leaf().passesStatus())
-	var script scriptStatus
+	var script statusError
 	if err == nil || errors.As(err, &script) {
 		return status
 	}

@@ -118,7 +118,7 @@ type secretFlags struct{ secrets urfave.StringSlice }
 
 func (s *secretFlags) flag() urfave.Flag {
 	return &urfave.StringSliceFlag{
-		Name: "secret", Destination: &s.secrets,
+		Name: "secret", Destination: &s.secrets, KeepSpace: true, // a secret is taken byte for byte
 		Usage: "set a secret: `NAME=VALUE`, NAME=@FILE, or NAME=@- for stdin; repeatable",
 	}
 }

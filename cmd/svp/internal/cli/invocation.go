@@ -109,6 +109,10 @@ func (inv *invocation) word(word string, rest []string) ([]string, error) {
 			return nil, inv.unknownCommand(word)
 		}
 		inv.path = append(inv.path, child)
+		if child.script == afterArguments && len(child.args) == 0 {
+			inv.script = rest
+			return nil, nil
+		}
 		return rest, nil
 	}
 	inv.args = append(inv.args, word)
@@ -203,7 +207,7 @@ func (inv *invocation) add(flag urfave.Flag, value string) {
 	name := flag.Names()[0]
 	inv.flags = append(inv.flags, "--"+name+"="+value)
 	if inv.leaf().target && name == containerFlagName {
-		inv.container = true
+		inv.container = value != ""
 	}
 }
 

@@ -43,7 +43,7 @@ func runRestore(ctx context.Context, streams *Streams, r restorer, target engine
 	from := streams.In
 	switch {
 	case input != "" && input != "-":
-		file, err := os.Open(input) //nolint:gosec // the user names it
+		file, err := os.Open(input)
 		if err != nil {
 			return fmt.Errorf("restore: %w", err)
 		}

@@ -14,7 +14,7 @@ func (s *Streams) readSecretFile(name string) ([]byte, error) {
 	if name == "-" {
 		return readSecret(s.In)
 	}
-	file, err := os.Open(name) //nolint:gosec // the user names it
+	file, err := os.Open(name)
 	if err != nil {
 		return nil, err
 	}

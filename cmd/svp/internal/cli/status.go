@@ -51,24 +51,24 @@ var statusMeanings = []struct {
 	{statusInterrupted, "interrupted"},
 }
 
-// scriptStatus is the exit status of a script that the user asked for; it is
+// statusError is the exit status of a script that the user asked for; it is
 // passed on and needs no words.
-type scriptStatus int
+type statusError int
 
-func (s scriptStatus) Error() string { return "the script failed" }
+func (s statusError) Error() string { return "the script failed" }
 
 // scriptResult turns the status of a script into the error that carries it.
 func scriptResult(status int, err error) error {
 	if err != nil || status == 0 {
 		return err
 	}
-	return scriptStatus(status)
+	return statusError(status)
 }
 
 // exitStatus finds the status of an error. In a command that passes on the
 // status of a script, svp's own failures have a status of their own.
 func exitStatus(err error, passesStatus bool) int {
-	var script scriptStatus
+	var script statusError
 	if errors.As(err, &script) {
 		return int(script)
 	}

@@ -43,7 +43,7 @@ func SystemStreams(in, out, errOut *os.File) *Streams {
 func isTerminal(file *os.File) bool { return term.IsTerminal(descriptor(file)) }
 
 // descriptor is the number of an open file, which fits an int everywhere.
-func descriptor(file *os.File) int { return int(file.Fd()) } //nolint:gosec // explained above
+func descriptor(file *os.File) int { return int(file.Fd()) }
 
 // TestStreams are streams without a terminal; the buffers get what is written.
 func TestStreams(in string) (streams *Streams, out, errOut *bytes.Buffer) {

@@ -37,9 +37,18 @@ func createWhole(name string) (*wholeFile, error) {
 	// with mode 0600.
 	file, err := os.CreateTemp(filepath.Dir(target), "."+filepath.Base(target)+".*")
 	if err != nil {
-		return nil, fmt.Errorf("write %s: %w", name, err)
+		return nil, writeError(name, err)
 	}
 	return &wholeFile{File: file, target: target}, nil
+}
+
+// writeError names the file that the user named, and not a temporary one.
+func writeError(name string, err error) error {
+	var failed *fs.PathError
+	if errors.As(err, &failed) {
+		err = failed.Err
+	}
+	return fmt.Errorf("write %s: %w", name, err)
 }
 
 // wholeTarget follows symbolic links and refuses what a file cannot replace.
@@ -49,11 +58,11 @@ func wholeTarget(name string) (string, error) {
 		return name, nil
 	}
 	if err != nil {
-		return "", fmt.Errorf("write %s: %w", name, err)
+		return "", writeError(name, err)
 	}
 	info, err := os.Stat(target)
 	if err != nil {
-		return "", fmt.Errorf("write %s: %w", name, err)
+		return "", writeError(name, err)
 	}
 	if !info.Mode().IsRegular() {
 		return "", fmt.Errorf("write %s: it exists and is no regular file", name)
@@ -77,19 +86,19 @@ func (f *wholeFile) keep() error {
 	}
 	if err != nil {
 		_ = os.Remove(f.Name()) // as in discard
-		return fmt.Errorf("write %s: %w", f.target, err)
+		return writeError(f.target, err)
 	}
-	return syncFolder(filepath.Dir(f.target))
+	syncFolder(filepath.Dir(f.target))
+	return nil
 }
 
-// syncFolder makes the new name survive a crash of the machine.
-func syncFolder(name string) error {
-	folder, err := os.Open(name) //nolint:gosec // the folder that was just written to
+// syncFolder makes the new name survive a crash of the machine. Some systems
+// and file systems cannot; the contents are safe all the same.
+func syncFolder(name string) {
+	folder, err := os.Open(name)
 	if err != nil {
-		return fmt.Errorf("sync %s: %w", name, err)
+		return
 	}
 	defer folder.Close()
-	// Some file systems cannot sync a folder; the file itself is safe.
-	_ = folder.Sync()
-	return nil
+	_ = folder.Sync() // as explained above
 }
