@@ -1,0 +1,147 @@
+package integration
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/servicepack/svp/integration/svptest"
+)
+
+// withVolume and withComponents are versions of the tiny pack of which there is
+// more that could be left behind.
+var (
+	withVolume = map[string]string{
+		"bin/query": query("version) echo 1 ;; secrets) echo TOKEN ;; volumes) echo /srv/tiny ;;")["bin/query"],
+	}
+	withComponents = map[string]string{
+		"bin/query": query("version) echo 1 ;; secrets) echo TOKEN ;; volumes) echo /srv/tiny ;; components) echo web; echo worker ;;")["bin/query"],
+	}
+)
+
+// However early or late svp is killed, the same command then succeeds, and gc
+// leaves nothing but the instance.
+func TestKilled(t *testing.T) {
+	t.Parallel()
+	const moments = 20
+	whole := timeOfUp(t)
+	for moment := range moments {
+		t.Run(fmt.Sprint(moment), func(t *testing.T) {
+			t.Parallel()
+			files, containers := withVolume, 1
+			if moment%2 == 1 {
+				files, containers = withComponents, 3
+			}
+			pack, name := tinyPack(t, files), newName(t)
+			suite.DestroyAfter(t, name)
+			process := suite.Start(t, svptest.Call{Args: []string{"up", pack, name}})
+			killAt := time.NewTimer(whole * time.Duration(moment+1) / moments)
+			<-killAt.C
+			process.Signal(syscall.SIGKILL)
+			process.Wait()
+
+			env := svp(t, "up", pack, name).Env(t)
+			if len(env["TOKEN"]) != 32 {
+				t.Errorf("a token of %d characters", len(env["TOKEN"]))
+			}
+			svp(t, "gc").Require(t, 0)
+			onlyInstance(t, pack, name, containers, 1)
+			token := svp(t, "shell", name, "--", "cat", "/srv/tiny/token").Require(t, 0)
+			if token.Stdout != env["TOKEN"] {
+				t.Errorf("the instance was set up with another token: %s", token)
+			}
+			svp(t, "destroy", name, "--yes").Require(t, 0)
+			svp(t, "gc").Require(t, 0)
+			nothingLeft(t, pack, name, "base")
+		})
+	}
+}
+
+// timeOfUp measures how long svp up takes, other tests running beside it.
+func timeOfUp(t *testing.T) time.Duration {
+	t.Helper()
+	return up(t, tinyPack(t, withVolume), newName(t)).Require(t, 0).Elapsed
+}
+
+// An engine finishes a commit whose client is gone; the image must not come up
+// as a second instance of the name.
+func TestKilledDuringCommit(t *testing.T) {
+	t.Parallel()
+	pack, name := tinyPack(t, map[string]string{
+		"bin/build": "#!/bin/sh\n[ $1 = setup ] || exit 0\nhead -c 300000000 /dev/urandom >/srv/large\necho about to be committed\n",
+	}), newName(t)
+	svp(t, "build", "-b", pack, "-t", newName(t)).Require(t, 0)
+	suite.DestroyAfter(t, name)
+	process := suite.Start(t, svptest.Call{Args: []string{"up", pack, name}})
+	eventually(t, time.Minute, "set-up ends", func() bool { return strings.Contains(process.Stderr(), "about to be committed") })
+	wait := time.NewTimer(100 * time.Millisecond)
+	<-wait.C
+	process.Signal(syscall.SIGKILL)
+	process.Wait()
+
+	env := svp(t, "up", pack, name).Env(t)
+	svp(t, "gc").Require(t, 0)
+	onlyInstance(t, pack, name, 1, 0)
+	if ids := instances(t, name); len(ids) != 1 {
+		t.Errorf("%d instances of one name: %v", len(ids), ids)
+	}
+	if now := svp(t, "env", name).Env(t); now["TOKEN"] != env["TOKEN"] {
+		t.Errorf("the token has changed from %q to %q", env["TOKEN"], now["TOKEN"])
+	}
+	svp(t, "destroy", name, "--yes").Require(t, 0)
+	complaint(t, svp(t, "info", name), 4, name)
+}
+
+// Ctrl-C ends a command at once, and nothing is left of what it was making.
+func TestInterrupted(t *testing.T) {
+	t.Parallel()
+	const hang = "#!/bin/sh\n[ $1 = PHASE ] || exit 0\ntrap '' INT\necho begun\nwhile :; do sleep 1; done\n"
+	for _, test := range []struct {
+		name  string
+		files map[string]string
+	}{
+		{"build", map[string]string{"bin/build": strings.ReplaceAll(hang, "PHASE", "base")}},
+		{"setup", map[string]string{"bin/build": strings.ReplaceAll(hang, "PHASE", "setup")}},
+		{"waiting", map[string]string{"bin/build": "#!/bin/sh\necho begun $1\n", "bin/health": "#!/bin/sh\nexit 1\n"}},
+	} {
+		for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
+			t.Run(test.name+" "+signal.String(), func(t *testing.T) {
+				t.Parallel()
+				pack, name := tinyPack(t, test.files), newName(t)
+				suite.DestroyAfter(t, name)
+				process := suite.Start(t, svptest.Call{Args: []string{"up", pack, name}})
+				eventually(t, 30*time.Second, "it is at work", func() bool { return atWork(t, test.name, pack, process) })
+				begun := time.Now()
+				process.Signal(signal)
+				result := process.Wait()
+				complaint(t, result, 130, "interrupted")
+				if took := time.Since(begun); took > 5*time.Second {
+					t.Errorf("it took %v to stop", took)
+				}
+				nothingLeft(t, pack, name, "base")
+				for _, object := range suite.List(t, filepath.Base(pack), name) {
+					if test.name == "build" {
+						t.Errorf("a half-made image is tagged: %v", object)
+					}
+				}
+			})
+		}
+	}
+}
+
+// atWork tells that svp is in the middle of the phase.
+func atWork(t *testing.T, phase, pack string, process *svptest.Process) bool {
+	t.Helper()
+	if phase != "waiting" {
+		return strings.Contains(process.Stderr(), "begun")
+	}
+	for _, object := range suite.List(t, filepath.Base(pack)) {
+		if object.Kind == "image" && object.Labels[svptest.LabelPhase] == "instance" {
+			return true
+		}
+	}
+	return false
+}
