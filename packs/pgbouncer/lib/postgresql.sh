@@ -6,6 +6,7 @@ programs=/usr/lib/postgresql/15/bin
 home=/var/lib/postgresql
 data=$home/15/data
 password_mark=$home/15/password
+pristine=/usr/share/postgresql/15/cluster.tar
 export PATH=$programs:$PATH PGHOST=/run/postgresql PGPORT=5432 PGDATABASE=app
 
 # as_postgres runs a program as the server's user, who need not be able to read
@@ -32,6 +33,16 @@ lock_cluster() {
     rm -f "$data/postmaster.pid" "$PGHOST/.s.PGSQL.$PGPORT.lock"
 }
 
+# unpack_cluster gives a new volume the cluster that the base image was built
+# with. An archive fills it in half the time that the engine needs to copy files.
+unpack_cluster() {
+    [ ! -e "$data" ] || return 0
+    rm -rf "$data.new"
+    install -d -o postgres -g postgres -m 700 "$data.new"
+    as_postgres tar --extract --file="$pristine" --directory="$data.new"
+    mv "$data.new" "$data"
+}
+
 # single_user executes the SQL on stdin while no server is running; an empty line
 # ends a statement. An error must not log the statement, which may hold a
 # password.
@@ -54,8 +65,8 @@ password_sql() {
     fi
 }
 
-# set_password gives the role app the instance's password, unless it has it: a
-# volume may have been filled before there was one, or be older than it.
+# set_password gives the role app the instance's password, unless it has it
+# already: the volume may be new, or older than the password.
 set_password() {
     local mark
     mark=$(mark_of_password)
