@@ -10,6 +10,8 @@ require (
 	github.com/docker/go-connections v0.8.2
 )
 
+require github.com/memcachier/mc/v3 v3.0.3 // indirect
+
 require (
 	filippo.io/edwards25519 v1.1.0 // indirect
 	github.com/Azure/go-ansiterm v0.0.0-20250102033503-faa5f7b0171c // indirect

@@ -285,8 +285,8 @@ func (i *serviceInstance) requireNoSecret(t *testing.T, lines []string) {
 	}
 }
 
-// watcher does something again and again until it is told to stop.
-type watcher struct {
+// lookout does something again and again until it is told to stop.
+type lookout struct {
 	cancel context.CancelFunc
 	done   chan struct{}
 	report func()
@@ -296,9 +296,9 @@ type watcher struct {
 // milliseconds, and to leave the processor to what they look at.
 const watchInterval = 5 * time.Millisecond
 
-func watch(look func(ctx context.Context), report func()) *watcher {
+func lookOut(look func(ctx context.Context), report func()) *lookout {
 	ctx, cancel := context.WithCancel(context.Background())
-	w := &watcher{cancel: cancel, done: make(chan struct{}), report: report}
+	w := &lookout{cancel: cancel, done: make(chan struct{}), report: report}
 	go func() {
 		defer close(w.done)
 		ticker := time.NewTicker(watchInterval)
@@ -316,7 +316,7 @@ func watch(look func(ctx context.Context), report func()) *watcher {
 }
 
 // stop ends the watch and reports what it has found.
-func (w *watcher) stop() {
+func (w *lookout) stop() {
 	w.cancel()
 	<-w.done
 	w.report()
@@ -324,11 +324,11 @@ func (w *watcher) stop() {
 
 // watchArguments looks for the secret in argument lists of processes that come
 // and go.
-func (i *serviceInstance) watchArguments(t *testing.T) *watcher {
+func (i *serviceInstance) watchArguments(t *testing.T) *lookout {
 	t.Helper()
 	containers := i.containers(t)
 	seen := map[string]bool{}
-	return watch(func(ctx context.Context) {
+	return lookOut(func(ctx context.Context) {
 		for _, c := range containers {
 			lines, err := processArguments(ctx, c.ID)
 			if err != nil {
@@ -348,12 +348,12 @@ func (i *serviceInstance) watchArguments(t *testing.T) *watcher {
 }
 
 // intrude tries to get in without a password from before the instance exists.
-func (s service) intrude(t *testing.T, name string) *watcher {
+func (s service) intrude(t *testing.T, name string) *lookout {
 	t.Helper()
 	var address string
 	var accepted []string
 	attempts, answered := 0, 0
-	return watch(func(ctx context.Context) {
+	return lookOut(func(ctx context.Context) {
 		if address == "" {
 			address = addressOf(ctx, name)
 			return

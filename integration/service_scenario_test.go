@@ -72,8 +72,8 @@ const (
 	later = "later"
 )
 
-// oddSecrets are passwords that users bring.
-var oddSecrets = []struct{ name, value string }{
+// chosenSecrets are passwords that users bring.
+var chosenSecrets = []struct{ name, value string }{
 	{"punctuation", `a'b"c d$e#f%g\h:/@`},
 	{"utf-8", "zoë$(€) 日本"},
 	{"latin-1", "caf\xe9 \xff\x80'"},
@@ -108,7 +108,7 @@ func testService(t *testing.T, s service) {
 	if s.also != nil {
 		t.Run("also", func(t *testing.T) { s.also(t, i) })
 	}
-	for _, secret := range oddSecrets {
+	for _, secret := range chosenSecrets {
 		t.Run("neighbour with secret in "+secret.name, func(t *testing.T) { i.testNeighbour(t, secret.value) })
 	}
 	t.Run("extra", i.testExtra)
