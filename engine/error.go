@@ -114,8 +114,9 @@ var classification = []struct {
 }{
 	{ErrTimeout, NotReady, "look at the log, or allow more time with --timeout"},
 	{context.Canceled, Interrupted, ""},
-	{context.DeadlineExceeded, NotReady, "allow more time with --timeout"},
+	// Before the deadline: svp gives a silent host one of its own.
 	{driver.ErrUnavailable, NoHost, "is Docker running? Start it, or name another host with DOCKER_HOST or DOCKER_CONTEXT"},
+	{context.DeadlineExceeded, NotReady, "allow more time with --timeout"},
 	{ErrNoInstance, NotFound, "svp list shows the instances"},
 	{ErrInstanceExists, Refused, "choose another name, or destroy the instance first"},
 	{ErrNotRunning, Refused, "start it with: svp start NAME"},
