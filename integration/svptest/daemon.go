@@ -53,8 +53,7 @@ func (s *Suite) StartDaemon(t testing.TB, diskBytes int64) *Daemon {
 	return d
 }
 
-// leave removes the run's objects from the daemon, networks above all, whose
-// bridges would outlive it.
+// leave ends what still runs on the daemon, so that it can end itself.
 func (s *Suite) leave(t testing.TB, d *Daemon, host *Host) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), sweepDeadline)
@@ -107,13 +106,11 @@ func (d *Daemon) Start() {
 	pidfile := filepath.Join(d.folder, "docker.pid")
 	_ = os.Remove(pidfile)
 	var err error
-	// No bridge and no rules for packets: these are another daemon's. Networks of
-	// the tests get bridges of their own, with addresses that no other has.
-	d.dockerd, err = startService(filepath.Join(d.folder, "dockerd.log"), "dockerd",
+	d.dockerd, err = startService(exec.Command("nsenter", //nolint:noctx // ended by stop, gently
+		fmt.Sprintf("--net=/proc/%d/ns/net", d.containerd.command.Process.Pid), "dockerd",
 		"--data-root", d.root, "--exec-root", filepath.Join(d.folder, "exec"), "--pidfile", pidfile,
-		"--host", d.endpoint(), "--containerd", d.containerdSocket(),
-		"--bridge", "none", "--iptables=false", "--ip-masq=false",
-		"--default-address-pool", "base=10.213.0.0/16,size=24", "--log-level", "warn")
+		"--host", d.endpoint(), "--containerd", d.containerdSocket(), "--log-level", "warn"),
+		filepath.Join(d.folder, "dockerd.log"))
 	if err != nil {
 		d.t.Fatal(err)
 	}
@@ -143,8 +140,12 @@ func (d *Daemon) startContainerd() error {
 	if err := os.WriteFile(config, []byte(content), 0o600); err != nil {
 		return err
 	}
+	command := exec.Command("containerd", "--config", config, "--log-level", "warn") //nolint:noctx // ended by stop, gently
+	// A network of its own for all of them: daemons that share one remove each
+	// other's bridges and rules for packets.
+	command.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET}
 	var err error
-	d.containerd, err = startService(filepath.Join(d.folder, "containerd.log"), "containerd", "--config", config, "--log-level", "warn")
+	d.containerd, err = startService(command, filepath.Join(d.folder, "containerd.log"))
 	return err
 }
 
@@ -189,18 +190,20 @@ type service struct {
 	ended   chan struct{}
 }
 
-func startService(logFile, name string, args ...string) (*service, error) {
+func startService(command *exec.Cmd, logFile string) (*service, error) {
 	log, err := os.OpenFile(logFile, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, err
 	}
 	defer log.Close()
-	s := &service{command: exec.Command(name, args...), logFile: logFile, ended: make(chan struct{})} //nolint:noctx // ended by stop, gently
+	s := &service{command: command, logFile: logFile, ended: make(chan struct{})}
 	s.command.Stdout, s.command.Stderr = log, log
-	// A Ctrl-C is the test's to handle.
-	s.command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if s.command.SysProcAttr == nil {
+		s.command.SysProcAttr = &syscall.SysProcAttr{}
+	}
+	s.command.SysProcAttr.Setpgid = true // a Ctrl-C is the test's to handle
 	if err := s.command.Start(); err != nil {
-		return nil, fmt.Errorf("start %s: %w", name, err)
+		return nil, fmt.Errorf("start %s: %w", command.Path, err)
 	}
 	go func() {
 		_ = s.command.Wait() // however it ends, it has ended
