@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/distribution/reference"
+
 	"github.com/servicepack/svp/engine/driver"
 	"github.com/servicepack/svp/engine/pack"
 	"github.com/servicepack/svp/engine/plan"
@@ -35,6 +37,9 @@ func (e *Engine) Build(ctx context.Context, o BuildOptions) (BuildResult, error)
 }
 
 func (e *Engine) build(ctx context.Context, o BuildOptions) (BuildResult, error) {
+	if err := checkReference(o.Tag); err != nil {
+		return BuildResult{}, err
+	}
 	opened, err := e.openPack(o.Pack)
 	if err != nil {
 		return BuildResult{}, err
@@ -55,6 +60,21 @@ func (e *Engine) build(ctx context.Context, o BuildOptions) (BuildResult, error)
 	return e.ensureBase(ctx, baseRequest{
 		pack: opened.Dir, service: service, os: described.OS, tag: o.Tag, noCache: o.NoCache, timeout: o.Timeout,
 	}, seen)
+}
+
+// checkReference refuses what cannot name an image before anything is made.
+func checkReference(text string) error {
+	if text == "" {
+		return fmt.Errorf("%w: none is given", driver.ErrInvalidReference)
+	}
+	named, err := reference.ParseNormalizedNamed(text)
+	if err != nil {
+		return fmt.Errorf("%w %q: %w", driver.ErrInvalidReference, text, err)
+	}
+	if _, digested := named.(reference.Digested); digested {
+		return fmt.Errorf("%w %q: a digest is not for us to choose", driver.ErrInvalidReference, text)
+	}
+	return nil
 }
 
 // firstOfPack lets an invalid pack speak alone when the host failed too: its

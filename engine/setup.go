@@ -46,6 +46,11 @@ func (e *Engine) Setup(ctx context.Context, o SetupOptions) (SetupResult, error)
 }
 
 func (e *Engine) setup(ctx context.Context, o SetupOptions) (SetupResult, error) {
+	for _, image := range []string{o.Base, o.Tag} {
+		if err := checkReference(image); err != nil {
+			return SetupResult{}, err
+		}
+	}
 	opened, err := e.openPack(o.Pack)
 	if err != nil {
 		return SetupResult{}, err

@@ -20,7 +20,7 @@ func (d *Driver) Container(ctx context.Context, name string) (driver.Container, 
 		return driver.Container{}, fmt.Errorf("container %s: %w", name, mapError(ctx, err))
 	}
 	found := driver.Container{
-		ID: inspect.ID, Name: strings.TrimPrefix(inspect.Name, "/"), Image: inspect.Image,
+		ID: inspect.ID, Name: strings.TrimPrefix(inspect.Name, "/"), Image: imageID(inspect.Image),
 		Labels: inspect.Config.Labels, State: state(inspect.State.Status), ExitCode: inspect.State.ExitCode,
 	}
 	// An engine leaves the zero time, or a text that is none, where nothing happened yet.
@@ -55,7 +55,7 @@ func (d *Driver) Containers(ctx context.Context, labels driver.Labels) ([]driver
 
 func fromSummary(summary container.Summary) driver.Container {
 	found := driver.Container{
-		ID: summary.ID, Image: summary.ImageID, Labels: summary.Labels,
+		ID: summary.ID, Image: imageID(summary.ImageID), Labels: summary.Labels,
 		State: state(summary.State), Created: time.Unix(summary.Created, 0),
 	}
 	if len(summary.Names) > 0 {
@@ -229,7 +229,7 @@ func (d *Driver) Commit(ctx context.Context, name string, spec driver.CommitSpec
 	if err != nil {
 		return "", fmt.Errorf("commit container: %w", mapError(ctx, err))
 	}
-	return response.ID, nil
+	return imageID(response.ID), nil
 }
 
 // Attach connects to the streams of a container that does not run yet.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/containerd/errdefs"
@@ -26,7 +27,7 @@ func (d *Driver) Image(ctx context.Context, ref string) (driver.Image, error) {
 		}
 		return driver.Image{}, fmt.Errorf("image %s: %w", ref, mapError(ctx, err))
 	}
-	found := driver.Image{ID: inspect.ID, Tags: inspect.RepoTags, Size: inspect.Size}
+	found := driver.Image{ID: imageID(inspect.ID), Tags: familiar(inspect.RepoTags), Size: inspect.Size}
 	if inspect.Config != nil {
 		found.Labels = inspect.Config.Labels
 	}
@@ -44,11 +45,33 @@ func (d *Driver) Images(ctx context.Context, labels driver.Labels) ([]driver.Ima
 	images := make([]driver.Image, 0, len(summaries))
 	for _, summary := range summaries {
 		images = append(images, driver.Image{
-			ID: summary.ID, Tags: summary.RepoTags, Labels: summary.Labels,
+			ID: imageID(summary.ID), Tags: familiar(summary.RepoTags), Labels: summary.Labels,
 			Size: summary.Size, Created: time.Unix(summary.Created, 0),
 		})
 	}
 	return images, nil
+}
+
+// imageID gives ids one form: Podman leaves out the name of the hash.
+func imageID(id string) string {
+	if id == "" || strings.Contains(id, ":") {
+		return id
+	}
+	return "sha256:" + id
+}
+
+// familiar gives references the form in which users write them. Podman names
+// the registry of every image: docker.io, or localhost for what it made itself.
+func familiar(references []string) []string {
+	short := make([]string, 0, len(references))
+	for _, text := range references {
+		named, err := reference.ParseNormalizedNamed(strings.TrimPrefix(text, "localhost/"))
+		if err != nil {
+			continue // "<none>:<none>"
+		}
+		short = append(short, reference.FamiliarString(named))
+	}
+	return short
 }
 
 func labelFilters(labels driver.Labels) filters.Args {
