@@ -42,7 +42,7 @@ var mayImport = map[string]struct{ own, never []string }{
 		own: []string{
 			"engine", "engine/driver", "engine/driver/docker", "engine/envvar", "engine/secrets", "packs",
 		},
-		never: []string{"github.com/docker/"},
+		never: []string{"github.com/docker/docker/"},
 	},
 	"integration":         {own: []string{"integration/"}},
 	"integration/svptest": {own: []string{"packs"}},
