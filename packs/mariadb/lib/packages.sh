@@ -37,3 +37,24 @@ clean_packages() {
         /var/log/apt /var/log/dpkg.log /var/log/alternatives.log
     exec 9>&-
 }
+
+# install_stand_in NAME VERSION installs an empty package in place of one that a
+# package asks for and a container does not need. The package database stays
+# consistent, so that apt-get can install others later.
+install_stand_in() {
+    local work
+    work=$(mktemp -d)
+    mkdir "$work/DEBIAN"
+    cat > "$work/DEBIAN/control" << END
+Package: $1
+Version: $2
+Architecture: $(dpkg --print-architecture)
+Multi-Arch: allowed
+Maintainer: The servicepack authors <packs@servicepack.org>
+Description: empty stand-in for a package that the service does not need
+END
+    chmod 755 "$work"
+    dpkg-deb --build --root-owner-group "$work" "$work.deb" > /dev/null
+    dpkg --install "$work.deb"
+    rm -rf "$work" "$work.deb"
+}
