@@ -126,6 +126,9 @@ func causeOf(ctx context.Context, err error) error {
 		return err
 	}
 	cause := context.Cause(ctx)
+	if errors.Is(err, cause) {
+		return err
+	}
 	if errors.Is(cause, ErrTimeout) || errors.Is(cause, context.Canceled) {
 		return cause
 	}

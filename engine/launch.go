@@ -84,6 +84,11 @@ func (l *launch) createVolumes(ctx context.Context) error {
 // create makes a container and gives it the instance's environment.
 func (l *launch) create(ctx context.Context, spec driver.ContainerSpec) (string, error) {
 	id, err := l.driver.CreateContainer(ctx, spec)
+	if errors.Is(err, driver.ErrUnsupported) && spec.Limits.StorageBytes > 0 {
+		l.engine.warn("this container host cannot limit storage: the plan's limit is not enforced")
+		spec.Limits.StorageBytes = 0
+		id, err = l.driver.CreateContainer(ctx, spec)
+	}
 	if err != nil {
 		return "", err
 	}

@@ -176,14 +176,7 @@ func (l *launch) resumeContainer(ctx context.Context, found *instance, spec driv
 			continue
 		}
 		if container.State == driver.Running {
-			if !isHolder {
-				exits, err := l.driver.WaitExit(ctx, container.ID)
-				if err != nil {
-					return false, err
-				}
-				l.await(container.ID, component, exits)
-			}
-			return false, nil
+			return false, l.watchExisting(ctx, container.ID, component, isHolder)
 		}
 		return true, l.startExisting(ctx, container.ID, component, isHolder)
 	}
@@ -207,6 +200,23 @@ func (l *launch) adopt(ctx context.Context, name, component string, isHolder boo
 		return false, fmt.Errorf("container %s is not %s's, yet has the name that it needs: %w", name, l.identity.Name, driver.ErrInUse)
 	}
 	return true, l.startExisting(ctx, container.ID, component, isHolder)
+}
+
+// watchExisting takes on a container that runs already. A command that was killed
+// may not have come to letting the host restart it.
+func (l *launch) watchExisting(ctx context.Context, id, component string, isHolder bool) error {
+	if err := l.driver.KeepRunning(ctx, id, true); err != nil {
+		return err
+	}
+	if isHolder {
+		return nil
+	}
+	exits, err := l.driver.WaitExit(ctx, id)
+	if err != nil {
+		return err
+	}
+	l.await(id, component, exits)
+	return nil
 }
 
 func (l *launch) startExisting(ctx context.Context, id, component string, isHolder bool) error {

@@ -46,7 +46,7 @@ func (l *launch) ready(ctx context.Context, timeout time.Duration) (err error) {
 	defer func() { err = step.end(err) }()
 	failed, err := l.awaitAll(ctx, step)
 	if err != nil {
-		err = causeOf(ctx, err)
+		err = fmt.Errorf("not ready: %s: %w", l.criterion(failed.component), causeOf(ctx, err))
 		l.lastOutput(ctx, failed, step)
 	}
 	return err
@@ -91,7 +91,23 @@ func endedEarly(running runningContainer, exit driver.Exit) error {
 		return exit.Err
 	}
 	script := strings.TrimSpace("bin/run " + running.component)
-	return fmt.Errorf("not ready: %w", &ScriptError{Script: script, Status: exit.Code, OutOfMemory: exit.OutOfMemory})
+	return &ScriptError{Script: script, Status: exit.Code, OutOfMemory: exit.OutOfMemory}
+}
+
+// criterion is what a component must do to be ready, and has not done.
+func (l *launch) criterion(component string) string {
+	switch {
+	case l.service.Has(pack.ScriptHealth):
+		return strings.TrimSpace("bin/health "+component) + " did not succeed"
+	case len(l.service.Ports) > 0:
+		ports := make([]string, 0, len(l.service.Ports))
+		for _, port := range l.service.Ports {
+			ports = append(ports, plan.FormatPort(port))
+		}
+		return "nothing listens on all of " + strings.Join(ports, ", ")
+	default:
+		return strings.TrimSpace("bin/run "+component) + " did not stay up"
+	}
 }
 
 // probe returns when the component serves.
