@@ -1,6 +1,7 @@
 package docker
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 
@@ -24,7 +25,10 @@ const servicePids = 8192
 func containerConfig(spec driver.ContainerSpec) (*container.Config, *container.HostConfig, *network.NetworkingConfig) {
 	config := &container.Config{
 		Image: spec.Image, Entrypoint: spec.Entrypoint, Cmd: spec.Command, WorkingDir: spec.WorkingDir,
-		Hostname: spec.Hostname, Labels: spec.Labels, StopSignal: spec.StopSignal,
+		Hostname: spec.Hostname, Labels: spec.Labels,
+		// Said also when it is the default: an image hands on the signal of the
+		// container that it was committed from, which for a holder is SIGKILL.
+		StopSignal:   cmp.Or(spec.StopSignal, "SIGTERM"),
 		ExposedPorts: exposed(withPublished(spec)),
 		AttachStdin:  spec.Input, OpenStdin: spec.Input, StdinOnce: spec.Input,
 	}
