@@ -149,7 +149,8 @@ func (l *launch) probeUntil(ctx context.Context, container string, output *phase
 		if err == nil && status == 0 {
 			return nil
 		}
-		if len(tail.kept) > 0 {
+		gaveUp := err == nil && status == 1 || ctx.Err() != nil
+		if gaveUp && len(tail.kept) > 0 {
 			_, _ = output.Write(append(tail.kept, '\n')) // a phase takes everything
 		}
 		// A container that has ended is told of by its exit; what else may

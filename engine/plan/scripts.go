@@ -38,8 +38,9 @@ exec "$@"
 
 // firstStartScript sets an instance up in the container that then becomes its
 // service. $1 is what it prints when the set-up is done and the container can be
-// committed; then it waits for a line. When svp is killed meanwhile, the input
-// ends and so does the container. At every later start there is only the service.
+// committed, on a standard output that is its alone; then it waits for a line.
+// When svp is killed meanwhile, the input ends and so does the container. At every
+// later start there is only the service.
 const firstStartScript = `#!/bin/sh
 token=$1
 shift
@@ -51,11 +52,11 @@ if [ ! -e ` + setUpMark + ` ]; then
 	(
 		while [ "$1" != -- ]; do export "$1"; shift; done
 		mkdir -p "$SVP_CACHE_DIR"
-		bin/build setup </dev/null
+		bin/build setup </dev/null >&2
 	) || exit
 	rm -rf ` + CacheDir + `
 	: >` + setUpMark + `
-	printf '\n%s\n' "$token"
+	echo "$token"
 	read -r go || exit 1
 fi
 while [ "$1" != -- ]; do shift; done
