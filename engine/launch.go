@@ -163,7 +163,7 @@ func (l *launch) setUpAndCommit(ctx context.Context, id, token string) (image st
 	select {
 	case <-output.seen:
 	case exit := <-exits:
-		<-copied
+		_ = <-copied // what the script wrote matters, not how its end was read
 		output.flush()
 		return "", setupFailure(exit)
 	}

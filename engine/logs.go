@@ -76,7 +76,7 @@ func (w *prefixWriter) Write(p []byte) (int, error) {
 	w.held.Write(p)
 	for {
 		line, err := w.held.ReadBytes('\n')
-		if err != nil {
+		if errors.Is(err, io.EOF) {
 			w.held.Write(line)
 			return len(p), nil
 		}

@@ -50,18 +50,18 @@ func (e *Engine) observe(ctx context.Context) (*world, error) {
 	if err != nil {
 		return nil, err
 	}
-	any := driver.Labels{driver.LabelPhase: ""}
+	ours := driver.Labels{driver.LabelPhase: ""}
 	var containers []driver.Container
 	var volumes []driver.Volume
 	err = parallel(
-		func() (err error) { containers, err = d.Containers(ctx, any); return err },
-		func() (err error) { volumes, err = d.Volumes(ctx, any); return err },
+		func() (err error) { containers, err = d.Containers(ctx, ours); return err },
+		func() (err error) { volumes, err = d.Volumes(ctx, ours); return err },
 	)
 	if err != nil {
 		return nil, err
 	}
 	ended := e.endedOperations(containers, volumes)
-	images, err := d.Images(ctx, any)
+	images, err := d.Images(ctx, ours)
 	if err != nil {
 		return nil, err
 	}

@@ -194,7 +194,7 @@ func (e *Engine) bootstrap(ctx context.Context, o OSBootstrapOptions) (OSImage, 
 		return OSImage{}, err
 	}
 	step := e.beginPhase("bootstrap", o.Name, envvar.Set{})
-	err = importFrom(ctx, exec.CommandContext(ctx, tool, arguments...), step, func(rootfs io.Reader) error { //nolint:gosec // arguments come from our table and a validated mirror
+	err = importFrom(ctx, exec.CommandContext(ctx, tool, arguments...), step, func(rootfs io.Reader) error {
 		_, err := d.ImportImage(ctx, e.osReference(os), rootfs)
 		return err
 	})

@@ -131,7 +131,7 @@ func (e *Engine) unpackEmbedded(name string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("unpack reference pack %s: %w", name, err)
 	}
-	defer os.RemoveAll(temporary)
+	defer func() { _ = os.RemoveAll(temporary) }() // gone already when it was renamed
 	if err := writeFiles(temporary, files); err != nil {
 		return "", fmt.Errorf("unpack reference pack %s: %w", name, err)
 	}

@@ -28,11 +28,11 @@ func golden(t *testing.T, name string, got any) {
 	text = append(text, '\n')
 	file := filepath.Join("testdata", name+".json")
 	if *update {
-		if err := os.WriteFile(file, text, 0o644); err != nil { //nolint:gosec // a golden file is no secret
+		if err := os.WriteFile(file, text, 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
-	want, err := os.ReadFile(file) //nolint:gosec // a golden file
+	want, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatalf("%v (make it with go test ./engine/plan -update)", err)
 	}

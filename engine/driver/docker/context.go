@@ -39,7 +39,7 @@ func currentContext() (string, error) {
 		return "", nil //nolint:nilerr // explained above
 	}
 	file := filepath.Join(dir, "config.json")
-	content, err := os.ReadFile(file) //nolint:gosec // the user's own configuration
+	content, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", nil
 	}

@@ -57,7 +57,7 @@ func TestHostIsDescribed(t *testing.T) {
 }
 
 func TestAHostThatIsAwayIsUnavailableSoon(t *testing.T) {
-	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	silent, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -113,7 +113,7 @@ func confinedContainers(t *testing.T, f Fixture) {
 }
 
 func publishedPortsAreExclusive(t *testing.T, f Fixture) {
-	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	taken, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
