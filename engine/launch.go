@@ -163,7 +163,9 @@ func (l *launch) setUpAndCommit(ctx context.Context, id, token string) (image st
 	select {
 	case <-output.seen:
 	case exit := <-exits:
-		_ = <-copied // what the script wrote matters, not how its end was read
+		if err := <-copied; err != nil {
+			l.engine.warn(fmt.Sprintf("the output of the set-up is incomplete: %v", err))
+		}
 		output.flush()
 		return "", setupFailure(exit)
 	}
