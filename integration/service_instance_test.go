@@ -18,9 +18,9 @@ import (
 
 // serviceInstance is an instance that runs, as its consumers know it.
 type serviceInstance struct {
-	service service
-	name    string
-	env     map[string]string
+	service
+	name string
+	env  map[string]string
 }
 
 // useDeadline is for a login and a request.

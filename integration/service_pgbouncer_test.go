@@ -13,16 +13,17 @@ func TestPgBouncer(t *testing.T) {
 	commands["pools"] = extraUse{want: "app_transaction"}
 	commands["clients"] = extraUse{want: "app"}
 	testService(t, service{
-		pack:      "pgbouncer",
-		secret:    "POSTGRESQL_PASSWORD",
-		url:       "DATABASE_URL",
-		uninvited: []string{"postgresql://app@%s:6432/app", "postgresql://postgres@%s:6432/postgres", "postgresql://app@%s:6432/pgbouncer"},
-		processes: []string{"postgres", "pgbouncer"},
-		client:    psql,
-		extra:     commands,
-		connect:   connectPostgreSQL("DATABASE_URL"),
-		refused:   refusedByPostgreSQL,
-		also:      testTransactionPool,
+		pack:          "pgbouncer",
+		secret:        "POSTGRESQL_PASSWORD",
+		url:           "DATABASE_URL",
+		uninvited:     []string{"postgresql://app@%s:6432/app", "postgresql://postgres@%s:6432/postgres", "postgresql://app@%s:6432/pgbouncer"},
+		textPasswords: true,
+		processes:     []string{"postgres", "pgbouncer"},
+		client:        psql,
+		extra:         commands,
+		connect:       connectPostgreSQL("DATABASE_URL"),
+		refused:       refusedByPostgreSQL,
+		also:          testTransactionPool,
 	})
 }
 

@@ -12,15 +12,16 @@ import (
 
 func TestPostgreSQL(t *testing.T) {
 	testService(t, service{
-		pack:      "postgresql",
-		secret:    "POSTGRESQL_PASSWORD",
-		url:       "DATABASE_URL",
-		uninvited: []string{"postgresql://app@%s:5432/app", "postgresql://postgres@%s:5432/postgres"},
-		processes: []string{"postgres"},
-		client:    psql,
-		extra:     postgresqlCommands,
-		connect:   connectPostgreSQL("DATABASE_URL"),
-		refused:   refusedByPostgreSQL,
+		pack:          "postgresql",
+		secret:        "POSTGRESQL_PASSWORD",
+		url:           "DATABASE_URL",
+		uninvited:     []string{"postgresql://app@%s:5432/app", "postgresql://postgres@%s:5432/postgres"},
+		textPasswords: true,
+		processes:     []string{"postgres"},
+		client:        psql,
+		extra:         postgresqlCommands,
+		connect:       connectPostgreSQL("DATABASE_URL"),
+		refused:       refusedByPostgreSQL,
 	})
 }
 
