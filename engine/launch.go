@@ -163,17 +163,26 @@ func (l *launch) setUpAndCommit(ctx context.Context, id, token string) (image st
 	select {
 	case <-output.seen:
 	case exit := <-exits:
+		if exit.Err != nil {
+			// The container may go on, and so may its output.
+			return "", exit.Err
+		}
 		if err := <-copied; err != nil {
 			l.engine.warn(fmt.Sprintf("the output of the set-up is incomplete: %v", err))
 		}
 		output.flush()
-		return "", setupFailure(exit)
+		return "", &ScriptError{Script: "bin/build setup", Status: exit.Code, OutOfMemory: exit.OutOfMemory}
 	}
-	image, err = l.driver.Commit(ctx, id, l.plan.Commit)
+	// The host finishes a commit that nobody waits for, and the image would
+	// come up later as an instance.
+	image, err = l.driver.Commit(context.WithoutCancel(ctx), id, l.plan.Commit)
 	if err != nil {
 		return "", err
 	}
 	l.onFailure(func(ctx context.Context) error { return l.driver.RemoveImage(ctx, l.plan.Commit.Reference) })
+	if err := ctx.Err(); err != nil {
+		return "", err
+	}
 	if len(l.plan.Components) == 0 {
 		l.await(id, "", exits)
 	}
@@ -181,13 +190,6 @@ func (l *launch) setUpAndCommit(ctx context.Context, id, token string) (image st
 		return "", err
 	}
 	return image, nil
-}
-
-func setupFailure(exit driver.Exit) error {
-	if exit.Err != nil {
-		return exit.Err
-	}
-	return &ScriptError{Script: "bin/build setup", Status: exit.Code, OutOfMemory: exit.OutOfMemory}
 }
 
 // keepRunning lets the host restart the containers from now on. Before, a

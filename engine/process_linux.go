@@ -19,22 +19,28 @@ func machine() string {
 }
 
 func exists(pid int) bool {
-	_, err := os.Stat(fmt.Sprintf("/proc/%d", pid))
-	return err == nil
+	fields := statOf(pid)
+	// One that has ended stays until its parent looks, which may be never.
+	return len(fields) > 0 && fields[0] != "Z"
 }
 
-// startOf is field 22 of proc(5)'s stat: clock ticks since boot. The second
-// field, the program's name in parentheses, may hold anything.
+// startOf is field 22 of proc(5)'s stat: clock ticks since boot.
 func startOf(pid int) string {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return ""
-	}
-	text := string(stat)
-	fields := strings.Fields(text[strings.LastIndexByte(text, ')')+1:])
-	const start = 22 - 3 // the first field here is the third
+	fields := statOf(pid)
+	const start = 22 - 3
 	if len(fields) <= start {
 		return ""
 	}
 	return fields[start]
+}
+
+// statOf returns the fields of proc(5)'s stat from the third on, the state. The
+// second, the program's name in parentheses, may hold anything.
+func statOf(pid int) []string {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return nil
+	}
+	text := string(stat)
+	return strings.Fields(text[strings.LastIndexByte(text, ')')+1:])
 }
