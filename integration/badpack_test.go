@@ -165,9 +165,9 @@ func TestSecretThatIsNone(t *testing.T) {
 	}{
 		{"unknown", []string{"OTHER=1"}, []string{"OTHER"}},
 		{"twice", []string{"TOKEN=1", "TOKEN=2"}, []string{"TOKEN", "twice"}},
-		{"no value", []string{"TOKEN"}, []string{"TOKEN"}},
+		{"no value", []string{"hush"}, []string{"NAME=VALUE"}},
 		{"newline", []string{"TOKEN=hush\nhush"}, []string{"TOKEN"}},
-		{"no file", []string{"TOKEN=@/no/such/file"}, []string{"TOKEN", "/no/such/file"}},
+		{"no file", []string{"TOKEN=@hush"}, []string{"TOKEN", "no such file"}},
 		{"bad name", []string{"NO-NAME=1"}, nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -222,7 +222,7 @@ func TestBadNames(t *testing.T) {
 			complaint(t, svp(t, call.args...), 2, call.words...)
 		})
 	}
-	t.Cleanup(func() { nothingLeft(t, pack, "") })
+	t.Cleanup(func() { nothingLeft(t, pack, filepath.Base(pack)) })
 }
 
 func TestNothingOfThatName(t *testing.T) {

@@ -22,7 +22,7 @@ func TestBuildScriptFails(t *testing.T) {
 		name, script, says string
 	}{
 		{"exits 3 halfway", `echo half >/srv/half; echo on the way; echo not well >&2; exit 3`, "status 3"},
-		{"kills itself", `echo on the way; echo not well >&2; kill -9 $$`, "signal 9"},
+		{"is killed", `echo on the way; echo not well >&2; sh -c 'kill -9 $$'`, "signal 9"},
 	} {
 		for _, phase := range []string{"base", "setup"} {
 			t.Run(phase+" "+test.name, func(t *testing.T) {

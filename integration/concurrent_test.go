@@ -13,12 +13,14 @@ import (
 func instances(t *testing.T, name string) []string {
 	t.Helper()
 	result := svp(t, "list", "--json").Require(t, 0)
-	var list []struct{ Name, ID string }
+	var list struct {
+		Instances []struct{ Name, ID string }
+	}
 	if err := json.Unmarshal([]byte(result.Stdout), &list); err != nil {
 		t.Fatalf("list --json: %v: %s", err, result)
 	}
 	var ids []string
-	for _, instance := range list {
+	for _, instance := range list.Instances {
 		if instance.Name == name {
 			ids = append(ids, instance.ID)
 		}

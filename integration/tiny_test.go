@@ -3,6 +3,7 @@ package integration
 import (
 	"maps"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -53,6 +54,9 @@ func query(cases string) map[string]string {
 	return map[string]string{"bin/query": "#!/bin/sh\ncase $1 in\n" + cases + "\nos) echo debian/12 ;;\nesac\n"}
 }
 
+// progress are the lines that tell what svp is doing.
+var progress = regexp.MustCompile(`^svp: ((base|setup|ready|pull) \S+ (started|done \(.*|failed \(.*)$|(base|setup|ready|pull): )`)
+
 // complaint checks that svp failed with that status and said why in one line that
 // holds all the words, and printed no result. It returns the line.
 func complaint(t *testing.T, result svptest.Result, status int, words ...string) string {
@@ -62,8 +66,8 @@ func complaint(t *testing.T, result svptest.Result, status int, words ...string)
 		t.Errorf("a command that failed printed a result: %s", result)
 	}
 	var lines []string
-	for line := range strings.Lines(result.Stderr) {
-		if strings.HasPrefix(line, "svp: ") {
+	for line := range strings.SplitSeq(result.Stderr, "\n") {
+		if strings.HasPrefix(line, "svp: ") && !progress.MatchString(line) {
 			lines = append(lines, line)
 		}
 	}

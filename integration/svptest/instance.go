@@ -39,7 +39,7 @@ func (s *Suite) DestroyAfter(t testing.TB, name string) {
 // evidence logs the state of the instance.
 func (s *Suite) evidence(t testing.TB, name string) {
 	t.Helper()
-	t.Logf("evidence: %s", s.Run(t, Call{Args: []string{"list", "--json"}}))
+	t.Logf("evidence: %s", s.Run(t, Call{Args: []string{"info", name, "--json"}}))
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	all, err := s.Host.API.ContainerList(ctx, container.ListOptions{All: true})

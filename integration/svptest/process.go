@@ -54,8 +54,8 @@ type Process struct {
 	started        time.Time
 	deadline       context.Context //nolint:containedctx // the process's own, made and ended with it
 	release        context.CancelFunc
-	once           sync.Once
-	result         Result
+	ended          chan struct{}
+	result         Result // when it has ended
 }
 
 // Start starts svp. What is left of it is killed when the test ends.
@@ -68,6 +68,7 @@ func (s *Suite) Start(t testing.TB, call Call) *Process {
 	ctx, cancel := context.WithTimeout(context.Background(), call.Deadline)
 	p := &Process{
 		t: t, args: call.Args, stdout: &output{}, stderr: &output{}, started: time.Now(), deadline: ctx, release: cancel,
+		ended: make(chan struct{}),
 	}
 	p.command = exec.CommandContext(ctx, s.Binary, call.Args...)
 	p.command.Stdin, p.command.Stdout, p.command.Stderr = call.Stdin, p.stdout, p.stderr
@@ -77,9 +78,10 @@ func (s *Suite) Start(t testing.TB, call Call) *Process {
 		cancel()
 		t.Fatalf("start svp: %v", err)
 	}
+	go p.follow()
 	t.Cleanup(func() {
 		cancel()
-		p.end()
+		<-p.ended
 	})
 	return p
 }
@@ -104,25 +106,24 @@ func (p *Process) Signal(signal syscall.Signal) {
 // Wait returns how svp ended.
 func (p *Process) Wait() Result {
 	p.t.Helper()
-	p.end()
+	<-p.ended
 	if errors.Is(p.deadline.Err(), context.DeadlineExceeded) {
 		p.t.Fatalf("svp %s was still running after %v\n%s", strings.Join(p.args, " "), p.result.Elapsed, p.result)
 	}
 	return p.result
 }
 
-func (p *Process) end() {
-	p.once.Do(func() {
-		// How it ended is in the state.
-		_ = p.command.Wait()
-		p.result = Result{
-			Args: p.args, Stdout: p.stdout.String(), Stderr: p.stderr.String(),
-			Status: p.command.ProcessState.ExitCode(), Elapsed: time.Since(p.started),
-		}
-		if p.deadline.Err() == nil {
-			p.release()
-		}
-	})
+func (p *Process) follow() {
+	defer close(p.ended)
+	// How it ended is in the state.
+	_ = p.command.Wait()
+	p.result = Result{
+		Args: p.args, Stdout: p.stdout.String(), Stderr: p.stderr.String(),
+		Status: p.command.ProcessState.ExitCode(), Elapsed: time.Since(p.started),
+	}
+	if p.deadline.Err() == nil {
+		p.release()
+	}
 }
 
 // String shows all of the result, for messages of tests.
