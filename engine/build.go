@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/distribution/reference"
@@ -73,6 +74,11 @@ func checkReference(text string) error {
 	}
 	if _, digested := named.(reference.Digested); digested {
 		return fmt.Errorf("%w %q: a digest is not for us to choose", driver.ErrInvalidReference, text)
+	}
+	// To the parser upper case makes a registry of the first word, to older
+	// engines a mistake.
+	if registry := reference.Domain(named); registry != strings.ToLower(registry) {
+		return fmt.Errorf("%w %q: it has to be in lower case", driver.ErrInvalidReference, text)
 	}
 	return nil
 }
