@@ -21,6 +21,8 @@ type wiring struct {
 	getenv  func(string) string
 	version string
 	now     func() time.Time
+	// userHome finds the home of the user where HOME is not set.
+	userHome func() (string, error)
 	// open makes the engine; tests put a fake here.
 	open func(engine.Config) (backend, error)
 	// chosen holds the flags that are settings, once they are parsed.
@@ -30,7 +32,9 @@ type wiring struct {
 // Run runs svp with the arguments that follow the program's name, and returns
 // the exit status. It writes to the streams only and ends no process.
 func Run(ctx context.Context, args []string, streams *Streams, getenv func(string) string, version string) int {
-	w := &wiring{streams: streams, getenv: getenv, version: version, now: time.Now, open: openEngine}
+	w := &wiring{
+		streams: streams, getenv: getenv, version: version, now: time.Now, userHome: homeOfUser, open: openEngine,
+	}
 	return w.run(ctx, args)
 }
 

@@ -83,6 +83,7 @@ func confirmDestroy(ctx context.Context, streams *Streams, name string) error {
 	}
 	answer, err := readLine(ctx, streams)
 	if err != nil {
+		fmt.Fprintln(streams.Err) // the question was left without an answer
 		return err
 	}
 	if strings.TrimSpace(answer) != name {

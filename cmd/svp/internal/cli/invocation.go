@@ -220,8 +220,7 @@ func (inv *invocation) checkArguments() error {
 	}
 	switch {
 	case len(inv.args) < least:
-		missing := strings.Join(inv.wanted()[len(inv.args):least], " and ")
-		return inv.usageError(missing+" is missing", "")
+		return inv.usageError(inv.wanted()[len(inv.args)]+" is missing", "")
 	case len(inv.args) > most:
 		return inv.tooMany(most)
 	}

@@ -1,11 +1,20 @@
 package cli
 
 import (
-	"errors"
+	"fmt"
+	"os/user"
 	"path/filepath"
 )
 
-var errNoHome = errors.New("neither HOME nor an XDG folder is set; svp does not know where its files are")
+// homeOfUser finds the home of whoever runs svp where the environment does not
+// tell, as in a service of systemd.
+func homeOfUser() (string, error) {
+	current, err := user.Current()
+	if err != nil {
+		return "", err
+	}
+	return current.HomeDir, nil
+}
 
 func (w *wiring) configDir(elements ...string) (string, error) {
 	return w.xdg("XDG_CONFIG_HOME", ".config", elements)
@@ -28,11 +37,22 @@ func (w *wiring) logDir() (string, error) {
 func (w *wiring) xdg(variable, fallback string, elements []string) (string, error) {
 	base := w.getenv(variable)
 	if !filepath.IsAbs(base) {
-		home := w.getenv("HOME")
-		if home == "" {
-			return "", errNoHome
+		home, err := w.home()
+		if err != nil {
+			return "", err
 		}
 		base = filepath.Join(home, fallback)
 	}
 	return filepath.Join(append([]string{base, program}, elements...)...), nil
+}
+
+func (w *wiring) home() (string, error) {
+	if home := w.getenv("HOME"); home != "" {
+		return home, nil
+	}
+	home, err := w.userHome()
+	if err != nil {
+		return "", fmt.Errorf("find the home folder (set HOME): %w", err)
+	}
+	return home, nil
 }
