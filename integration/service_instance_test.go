@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -148,17 +149,25 @@ func (i *serviceInstance) withPassword(t *testing.T, password string) map[string
 	return env
 }
 
-func (i *serviceInstance) requireRefused(t *testing.T, env map[string]string) {
+// requireRefused wants nobody let in. The attempts are made at the same time,
+// because some services take theirs before they refuse one.
+func (i *serviceInstance) requireRefused(t *testing.T, attempts ...map[string]string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), useDeadline)
 	defer cancel()
-	s, err := i.service.connect(ctx, env)
-	if err == nil {
-		s.close()
-		t.Errorf("%s lets somebody in with the wrong password: %q", i.name, env[i.service.url])
-	} else if !i.service.refused(err) {
-		t.Errorf("the login with the wrong password fails for another reason: %v", err)
+	var done sync.WaitGroup
+	for _, env := range attempts {
+		done.Go(func() {
+			s, err := i.service.connect(ctx, env)
+			if err == nil {
+				s.close()
+				t.Errorf("%s lets %q in", i.name, env[i.service.url])
+			} else if !i.service.refused(err) {
+				t.Errorf("%s keeps %q out for another reason: %v", i.name, env[i.service.url], err)
+			}
+		})
 	}
+	done.Wait()
 }
 
 // requireNoEntry wants everybody refused who knows no password.
@@ -168,9 +177,11 @@ func (i *serviceInstance) requireNoEntry(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	attempts := make([]map[string]string, 0, len(i.service.uninvited))
 	for _, uninvited := range i.service.uninvited {
-		i.requireRefused(t, map[string]string{i.service.url: fmt.Sprintf(uninvited, address.Hostname())})
+		attempts = append(attempts, map[string]string{i.service.url: fmt.Sprintf(uninvited, address.Hostname())})
 	}
+	i.requireRefused(t, attempts...)
 }
 
 func (i *serviceInstance) restore(t *testing.T, backup string) svptest.Result {

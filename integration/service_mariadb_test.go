@@ -20,7 +20,8 @@ func TestMariaDB(t *testing.T) {
 		uninvited: []string{"mysql://app@%s:3306/app", "mysql://root@%s:3306/mysql", "mysql://mysql@%s:3306/mysql"},
 		processes: []string{"mariadbd"},
 		client: clientUse{
-			args: []string{"-BNe", "select 6 * 7"}, wantArgs: "42\n",
+			program: "mariadb --user",
+			args:    []string{"-BNe", "select 6 * 7"}, wantArgs: "42\n",
 			stdin: "select concat('from ', 'a pipe');\n", wantStdin: "from a pipe",
 			failing: []string{"-e", "select nonsense"}, wantStatus: 1,
 		},

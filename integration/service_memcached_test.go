@@ -19,7 +19,8 @@ func TestMemcached(t *testing.T) {
 		volatile:  true,
 		processes: []string{"memcached"},
 		client: clientUse{
-			args: []string{"set", "greeting", "hello world"}, wantArgs: "STORED",
+			program: "bin/client",
+			args:    []string{"set", "greeting", "hello world"}, wantArgs: "STORED",
 			stdin: "set piped 0 0 11\nfrom a pipe\nget piped\n", wantStdin: "from a pipe",
 			failing: []string{"get", "no-such-key"}, wantStatus: 1,
 		},

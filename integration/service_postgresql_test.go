@@ -26,7 +26,8 @@ func TestPostgreSQL(t *testing.T) {
 }
 
 var psql = clientUse{
-	args: []string{"-tAc", "select 6 * 7"}, wantArgs: "42\n",
+	program: "psql",
+	args:    []string{"-tAc", "select 6 * 7"}, wantArgs: "42\n",
 	stdin: "select 'from ' || 'a pipe';\n", wantStdin: "from a pipe",
 	failing: []string{"-c", "select nonsense"}, wantStatus: 1,
 }

@@ -18,7 +18,8 @@ func TestRabbitMQ(t *testing.T) {
 		uninvited: []string{"amqp://app:@%s:5672/app", "amqp://guest:guest@%s:5672/", "amqp://guest:guest@%s:5672/app"},
 		processes: []string{"beam.smp"},
 		client: clientUse{
-			args: []string{"count", kept}, wantArgs: "1\n",
+			program: "client.escript",
+			args:    []string{"count", kept}, wantArgs: "1\n",
 			stdin: "declare piped\npublish piped from a pipe\nget piped\ndelete piped\n", wantStdin: "from a pipe",
 			failing: []string{"count", "no-such-queue"}, wantStatus: 1,
 		},

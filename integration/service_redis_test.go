@@ -35,7 +35,8 @@ func TestRedis(t *testing.T) {
 }
 
 var redisCLI = clientUse{
-	args: []string{"echo", "from arguments"}, wantArgs: "from arguments\n",
+	program: "redis-cli",
+	args:    []string{"echo", "from arguments"}, wantArgs: "from arguments\n",
 	stdin: "echo 'from a pipe'\n", wantStdin: "from a pipe",
 	failing: []string{"get"}, wantStatus: 1,
 }
