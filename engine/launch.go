@@ -173,14 +173,8 @@ func (l *launch) setUpAndCommit(ctx context.Context, id, token string) (image st
 		output.flush()
 		return "", &ScriptError{Script: "bin/build setup", Status: exit.Code, OutOfMemory: exit.OutOfMemory}
 	}
-	// The host finishes a commit that nobody waits for, and the image would
-	// come up later as an instance.
-	image, err = l.driver.Commit(context.WithoutCancel(ctx), id, l.plan.Commit)
+	image, err = l.commit(ctx, id)
 	if err != nil {
-		return "", err
-	}
-	l.onFailure(func(ctx context.Context) error { return l.driver.RemoveImage(ctx, l.plan.Commit.Reference) })
-	if err := ctx.Err(); err != nil {
 		return "", err
 	}
 	if len(l.plan.Components) == 0 {
@@ -192,12 +186,32 @@ func (l *launch) setUpAndCommit(ctx context.Context, id, token string) (image st
 	return image, nil
 }
 
+// commit records the instance. The host finishes a commit that nobody waits for,
+// so only the name, given by a command that still runs, makes an instance of the
+// image.
+func (l *launch) commit(ctx context.Context, container string) (image string, err error) {
+	spec := l.plan.Commit
+	spec.Reference = ""
+	image, err = l.driver.Commit(context.WithoutCancel(ctx), container, spec)
+	if err != nil {
+		return "", err
+	}
+	l.onFailure(func(ctx context.Context) error { return l.driver.RemoveImage(ctx, image) })
+	return image, l.driver.TagImage(ctx, image, l.plan.Commit.Reference)
+}
+
 // keepRunning lets the host restart the containers from now on. Before, a
 // restart would hide that a service fails to start.
 func (l *launch) keepRunning(ctx context.Context, containers ...string) error {
 	tasks := make([]func() error, 0, len(containers))
 	for _, id := range containers {
-		tasks = append(tasks, func() error { return l.driver.KeepRunning(ctx, id, true) })
+		tasks = append(tasks, func() error {
+			err := l.driver.KeepRunning(ctx, id, true)
+			if errors.Is(err, driver.ErrUnsupported) {
+				return nil // a service that may not come back by itself is better than none
+			}
+			return err
+		})
 	}
 	return parallel(tasks...)
 }

@@ -205,7 +205,7 @@ func (l *launch) adopt(ctx context.Context, name, component string, isHolder boo
 // watchExisting takes on a container that runs already. A command that was killed
 // may not have come to letting the host restart it.
 func (l *launch) watchExisting(ctx context.Context, id, component string, isHolder bool) error {
-	if err := l.driver.KeepRunning(ctx, id, true); err != nil {
+	if err := l.keepRunning(ctx, id); err != nil {
 		return err
 	}
 	if isHolder {
@@ -221,7 +221,7 @@ func (l *launch) watchExisting(ctx context.Context, id, component string, isHold
 
 func (l *launch) startExisting(ctx context.Context, id, component string, isHolder bool) error {
 	// The host may restart it from the start: it has been ready before.
-	if err := l.driver.KeepRunning(ctx, id, true); err != nil {
+	if err := l.keepRunning(ctx, id); err != nil {
 		return err
 	}
 	if isHolder {

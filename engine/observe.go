@@ -27,6 +27,7 @@ type world struct {
 type leftovers struct {
 	containers []driver.Container
 	volumes    []driver.Volume
+	images     []driver.Image
 }
 
 // instance is an instance as it stands on the container host. It is there as
@@ -65,7 +66,40 @@ func (e *Engine) observe(ctx context.Context) (*world, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newWorld(images, containers, volumes, ended)
+	w, err := newWorld(images, containers, volumes, ended)
+	if err != nil {
+		return nil, err
+	}
+	w.leftovers.images, err = e.unnamed(ctx, images)
+	return w, err
+}
+
+// unnamed are the images that a killed command committed and did not come to
+// name. One that still has no name when its command has ended never gets one.
+func (e *Engine) unnamed(ctx context.Context, images []driver.Image) ([]driver.Image, error) {
+	d, err := e.driver(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var left []driver.Image
+	for _, image := range images {
+		operation, ok := plan.OperationFromLabels(image.Labels)
+		_, ofInstance := image.Labels[driver.LabelInstanceID]
+		if !ok || !ofInstance || len(image.Tags) > 0 || !e.ended(operation) {
+			continue
+		}
+		now, err := d.Image(ctx, image.ID)
+		if errors.Is(err, driver.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		if len(now.Tags) == 0 {
+			left = append(left, now)
+		}
+	}
+	return left, nil
 }
 
 // endedOperations tells of every operation that the labels name whether it has
@@ -115,7 +149,9 @@ func newWorld(images []driver.Image, containers []driver.Container, volumes []dr
 	for _, volume := range volumes {
 		w.addVolume(volume, byID, ended)
 	}
+	holdersLast(w.leftovers.containers)
 	for _, found := range w.instances {
+		holdersLast(found.containers)
 		if err := found.locate(); err != nil {
 			return nil, err
 		}
@@ -124,6 +160,21 @@ func newWorld(images []driver.Image, containers []driver.Container, volumes []dr
 		return cmp.Or(cmp.Compare(a.identity.Name, b.identity.Name), cmp.Compare(a.identity.ID, b.identity.ID))
 	})
 	return w, nil
+}
+
+// holdersLast puts containers in the order in which they can be removed: Podman
+// removes no container whose network others have joined.
+func holdersLast(containers []driver.Container) {
+	slices.SortStableFunc(containers, func(a, b driver.Container) int {
+		return cmp.Compare(roleOrder(a), roleOrder(b))
+	})
+}
+
+func roleOrder(container driver.Container) int {
+	if container.Labels[driver.LabelRole] == driver.RoleHolder {
+		return 1
+	}
+	return 0
 }
 
 func newInstance(id, name string, image driver.Image) (*instance, error) {
@@ -142,8 +193,8 @@ func (w *world) addContainer(container driver.Container, byID map[string]*instan
 		found.containers = append(found.containers, container)
 		return
 	}
-	if _, ours := plan.OperationFromLabels(container.Labels); !ours {
-		return // made by hand from one of our images
+	if role == "" {
+		return // made by hand from one of our images, whose labels it has
 	}
 	switch {
 	case ended[operation]:

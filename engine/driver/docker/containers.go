@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/pkg/stdcopy"
 
@@ -167,6 +168,12 @@ func (d *Driver) RemoveContainer(ctx context.Context, name string) error {
 // KeepRunning sets whether the engine restarts the container when it ends.
 func (d *Driver) KeepRunning(ctx context.Context, name string, keep bool) error {
 	_, err := d.client.ContainerUpdate(ctx, name, container.UpdateConfig{RestartPolicy: restartPolicy(keep)})
+	if errdefs.IsNotFound(err) {
+		// Podman before version 5 has no such call.
+		if podman, kindErr := d.isPodman(ctx); kindErr == nil && podman {
+			err = join(driver.ErrUnsupported, err)
+		}
+	}
 	if err != nil {
 		return fmt.Errorf("set restart policy: %w", mapError(ctx, err))
 	}
@@ -219,8 +226,12 @@ func (d *Driver) Logs(ctx context.Context, name string, options driver.LogOption
 // Commit makes an image of the container's file system. The container is not
 // paused: svp commits only what has come to rest.
 func (d *Driver) Commit(ctx context.Context, name string, spec driver.CommitSpec) (string, error) {
+	changes, err := d.commitChanges(ctx, spec)
+	if err != nil {
+		return "", fmt.Errorf("commit container: %w", err)
+	}
 	response, err := d.client.ContainerCommit(ctx, name, container.CommitOptions{
-		Reference: spec.Reference, Comment: spec.Comment, Pause: false,
+		Reference: spec.Reference, Comment: spec.Comment, Pause: false, Changes: changes,
 		Config: &container.Config{
 			Entrypoint: spec.Entrypoint, Cmd: spec.Command, WorkingDir: spec.WorkingDir,
 			ExposedPorts: exposed(spec.Expose), Labels: spec.Labels,

@@ -31,6 +31,7 @@ const (
 type Driver struct {
 	client   *client.Client
 	endpoint Endpoint
+	kind     *kind
 }
 
 var _ driver.Driver = (*Driver)(nil)
@@ -53,7 +54,7 @@ func Connect(ctx context.Context, endpoint Endpoint) (*Driver, error) {
 		return nil, connectError(ctx, endpoint, err)
 	}
 	api.NegotiateAPIVersionPing(ping)
-	return &Driver{client: api, endpoint: endpoint}, nil
+	return &Driver{client: api, endpoint: endpoint, kind: kindOf(ping)}, nil
 }
 
 func connectError(ctx context.Context, endpoint Endpoint, err error) error {
@@ -100,9 +101,15 @@ func (d *Driver) Host(ctx context.Context) (driver.Host, error) {
 	if err != nil {
 		return driver.Host{}, fmt.Errorf("describe docker host: %w", mapError(ctx, err))
 	}
+	engine := "Docker "
+	if podman, err := d.isPodman(ctx); err != nil {
+		return driver.Host{}, err
+	} else if podman {
+		engine = "Podman "
+	}
 	host := driver.Host{
 		Name:        info.Name,
-		Engine:      "Docker " + info.ServerVersion,
+		Engine:      engine + info.ServerVersion,
 		Endpoint:    d.endpoint.Host,
 		PublishedAt: publishedAt(d.endpoint.Host),
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"time"
 
 	"github.com/docker/docker/api/types"
 	"github.com/docker/docker/api/types/container"
@@ -73,11 +74,26 @@ func (d *Driver) Exec(ctx context.Context, name string, spec driver.ExecSpec) (i
 	if err := receiveOutput(stream, spec); err != nil {
 		return -1, fmt.Errorf("exec in container: %w", mapError(ctx, err))
 	}
-	inspect, err := d.client.ContainerExecInspect(ctx, created.ID)
-	if err != nil {
-		return -1, fmt.Errorf("exec in container: exit status: %w", mapError(ctx, err))
+	return d.exitStatus(ctx, created.ID)
+}
+
+// exitStatus waits for the status, which Podman knows a moment after the end of
+// the output.
+func (d *Driver) exitStatus(ctx context.Context, execID string) (int, error) {
+	for {
+		inspect, err := d.client.ContainerExecInspect(ctx, execID)
+		if err != nil {
+			return -1, fmt.Errorf("exec in container: exit status: %w", mapError(ctx, err))
+		}
+		if !inspect.Running {
+			return inspect.ExitCode, nil
+		}
+		select {
+		case <-ctx.Done():
+			return -1, fmt.Errorf("exec in container: exit status: %w", ctx.Err())
+		case <-time.After(5 * time.Millisecond):
+		}
 	}
-	return inspect.ExitCode, nil
 }
 
 func execOptions(spec driver.ExecSpec) container.ExecOptions {

@@ -54,7 +54,13 @@ func (d *Driver) takenAddresses(ctx context.Context, name string) ([]netip.Addr,
 			continue
 		}
 		if endpoint, ok := summary.NetworkSettings.Networks[name]; ok {
-			if address := endpointAddress(endpoint); address.IsValid() {
+			address := endpointAddress(endpoint)
+			if !address.IsValid() {
+				// Podman does not tell the address of a container that is
+				// stopped; svp's own carry it.
+				address, _ = netip.ParseAddr(summary.Labels[driver.LabelAddress])
+			}
+			if address.IsValid() {
 				taken = append(taken, address)
 			}
 		}

@@ -34,7 +34,8 @@ func addressesAreKeptAndExclusive(t *testing.T, f Fixture) {
 	}
 	address := network.Gateway.Next().Next().Next()
 	place := driver.NetworkSpec{Name: network.Name, Address: address, Aliases: []string{"alias"}}
-	id := f.create(t, driver.ContainerSpec{Network: place}, idle)
+	labels := f.labels(t).With(driver.Labels{driver.LabelAddress: address.String()})
+	id := f.create(t, driver.ContainerSpec{Network: place, Labels: labels}, idle)
 	for range 2 {
 		f.start(t, id)
 		container, err := f.Driver.Container(t.Context(), id)
