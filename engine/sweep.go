@@ -21,6 +21,9 @@ func (e *Engine) sweep(ctx context.Context, left leftovers) error {
 	for _, volume := range left.volumes {
 		errs = append(errs, ignoreInUse(d.RemoveVolume(ctx, volume.Name)))
 	}
+	for _, image := range left.images {
+		errs = append(errs, ignoreInUse(d.RemoveImage(ctx, image.ID)))
+	}
 	return errors.Join(errs...)
 }
 
@@ -83,6 +86,9 @@ func (e *Engine) gc(ctx context.Context, o GCOptions) (GCResult, error) {
 	}
 	for _, volume := range w.leftovers.volumes {
 		result.Volumes = append(result.Volumes, volume.Name)
+	}
+	for _, image := range w.leftovers.images {
+		result.Images = append(result.Images, image.ID)
 	}
 	if !o.Unused {
 		return result, nil
