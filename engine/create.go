@@ -184,7 +184,7 @@ func (e *Engine) createAt(ctx context.Context, c creation, identity plan.Identit
 	if err := l.ready(ctx, c.timeout); err != nil {
 		return nil, err
 	}
-	if err := l.keepRunning(ctx, append(l.containerIDs(), primary)...); err != nil {
+	if err := l.keepRunning(ctx, l.containerIDs(primary)...); err != nil {
 		return nil, err
 	}
 	return &instance{identity: identity, service: c.service, image: driver.Image{ID: image, Created: e.now()}}, nil

@@ -216,11 +216,14 @@ func (l *launch) keepRunning(ctx context.Context, containers ...string) error {
 	return parallel(tasks...)
 }
 
-// containerIDs are the containers of the components.
-func (l *launch) containerIDs() []string {
-	ids := make([]string, 0, len(l.running))
+// containerIDs are the primary container and those of the components, which may
+// be the same.
+func (l *launch) containerIDs(primary string) []string {
+	ids := []string{primary}
 	for _, running := range l.running {
-		ids = append(ids, running.id)
+		if running.id != primary {
+			ids = append(ids, running.id)
+		}
 	}
 	return ids
 }
