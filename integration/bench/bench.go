@@ -72,6 +72,8 @@ type bench struct {
 	packs    []pack
 	bases    map[string]bases // by the pack's name
 	verdicts []verdict
+	// newCaches are volumes that svp makes because of the bench.
+	newCaches []string
 }
 
 // measure makes the report.
@@ -154,7 +156,7 @@ func (b *bench) prepare(ctx context.Context) error {
 		}
 		b.packs = append(b.packs, p)
 	}
-	return nil
+	return b.noteCaches(ctx)
 }
 
 func copyProgram(from, to string) error {

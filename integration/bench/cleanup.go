@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -91,23 +92,40 @@ func (b *bench) removeTags(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// removeVolumes removes the volumes of the floor and those of instances that
-// an interrupted svp may have left. The packages that svp keeps for the next
-// build stay where they are.
+// removeVolumes removes the volumes of the floor, those of instances that an
+// interrupted svp may have left, and the packages that svp keeps for the next
+// build, where there were none before.
 func (b *bench) removeVolumes(ctx context.Context) error {
 	list, err := b.docker.VolumeList(ctx, volume.ListOptions{})
 	errs := []error{err}
 	for _, v := range list.Volumes {
 		own := v.Labels[benchLabel] == b.id || strings.HasPrefix(v.Labels["org.servicepack.instance"], "bench-"+b.id)
-		if own {
+		if own || slices.Contains(b.newCaches, v.Name) {
 			errs = append(errs, b.removeVolume(ctx, v.Name))
 		}
 	}
 	return errors.Join(errs...)
 }
 
+// noteCaches remembers which packs have no kept packages yet.
+func (b *bench) noteCaches(ctx context.Context) error {
+	for _, p := range b.packs {
+		cache := "svp-cache-" + p.name
+		if _, err := b.docker.VolumeInspect(ctx, cache); errdefs.IsNotFound(err) {
+			b.newCaches = append(b.newCaches, cache)
+		} else if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (b *bench) removeVolume(ctx context.Context, name string) error {
-	return ignoreAbsent(b.docker.VolumeRemove(ctx, name, true))
+	err := b.docker.VolumeRemove(ctx, name, true)
+	if errdefs.IsConflict(err) {
+		return nil // somebody else is building with it
+	}
+	return ignoreAbsent(err)
 }
 
 func labelled(label string) filters.Args { return filters.NewArgs(filters.Arg("label", label)) }

@@ -14,7 +14,7 @@ const (
 	phaseExcess     = 40 * time.Millisecond // where the floor is under a second
 	cachedRatio     = 0.5
 	concurrentRatio = 1.1
-	memoryLimit     = 40 << 20
+	memoryLimit     = 40_000_000
 	sizeRatio       = 1.1
 	startupLimit    = 15 * time.Millisecond
 )

@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"strings"
-	"syscall"
 	"time"
 )
 
@@ -45,15 +44,23 @@ func (b *bench) command(ctx context.Context, program string, args ...string) *ex
 func finish(command *exec.Cmd) (finished, error) {
 	var stdout, stderr bytes.Buffer
 	command.Stdout, command.Stderr = &stdout, &stderr
-	took, err := timed(command.Run)
+	var peak int64
+	took, err := timed(func() error {
+		if err := command.Start(); err != nil {
+			return err
+		}
+		ended := make(chan struct{})
+		observed := make(chan int64)
+		go func() { observed <- peakMemory(command.Process.Pid, ended) }()
+		err := command.Wait()
+		close(ended)
+		peak = <-observed
+		return err
+	})
 	if err != nil {
 		return finished{}, fmt.Errorf("%s: %w: %s", strings.Join(command.Args, " "), err, lastLines(stderr.String()))
 	}
-	done := finished{stdout: stdout.Bytes(), took: took}
-	if usage, ok := command.ProcessState.SysUsage().(*syscall.Rusage); ok {
-		done.peak = usage.Maxrss << 10
-	}
-	return done, nil
+	return finished{stdout: stdout.Bytes(), took: took, peak: peak}, nil
 }
 
 func lastLines(text string) string {
