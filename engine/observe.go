@@ -15,7 +15,9 @@ import (
 // world is what svp finds on the container host.
 type world struct {
 	baseImages []driver.Image
-	instances  []*instance // by name
+	// instanceImages are those of instances, also of such that are no more.
+	instanceImages []driver.Image
+	instances      []*instance // by name
 	// leftovers are what killed commands left behind.
 	leftovers leftovers
 	// making are the containers of instances that a running command is making
@@ -27,7 +29,8 @@ type world struct {
 type leftovers struct {
 	containers []driver.Container
 	volumes    []driver.Volume
-	images     []driver.Image
+	images     []driver.Image // of instances
+	baseImages []driver.Image
 }
 
 // instance is an instance as it stands on the container host. It is there as
@@ -70,12 +73,16 @@ func (e *Engine) observe(ctx context.Context) (*world, error) {
 	if err != nil {
 		return nil, err
 	}
-	w.leftovers.images, err = e.unnamed(ctx, images)
+	if w.leftovers.images, err = e.unnamed(ctx, w.instanceImages); err != nil {
+		return nil, err
+	}
+	w.leftovers.baseImages, err = e.unnamed(ctx, w.unusedBaseImages())
 	return w, err
 }
 
 // unnamed are the images that a killed command committed and did not come to
-// name. One that still has no name when its command has ended never gets one.
+// name, or that lost their name to another. One that still has no name when its
+// command has ended never gets one.
 func (e *Engine) unnamed(ctx context.Context, images []driver.Image) ([]driver.Image, error) {
 	d, err := e.driver(ctx)
 	if err != nil {
@@ -84,8 +91,7 @@ func (e *Engine) unnamed(ctx context.Context, images []driver.Image) ([]driver.I
 	var left []driver.Image
 	for _, image := range images {
 		operation, ok := plan.OperationFromLabels(image.Labels)
-		_, ofInstance := image.Labels[driver.LabelInstanceID]
-		if !ok || !ofInstance || len(image.Tags) > 0 || !e.ended(operation) {
+		if !ok || len(image.Tags) > 0 || !e.ended(operation) {
 			continue
 		}
 		now, err := d.Image(ctx, image.ID)
@@ -129,6 +135,9 @@ func newWorld(images []driver.Image, containers []driver.Container, volumes []dr
 		if image.Labels[driver.LabelPhase] == driver.PhaseBase {
 			w.baseImages = append(w.baseImages, image)
 			continue
+		}
+		if _, ok := image.Labels[driver.LabelInstanceID]; ok {
+			w.instanceImages = append(w.instanceImages, image)
 		}
 		for _, tag := range image.Tags {
 			id, name, ok := plan.ParseInstanceReference(tag)
@@ -193,7 +202,7 @@ func (w *world) addContainer(container driver.Container, byID map[string]*instan
 		found.containers = append(found.containers, container)
 		return
 	}
-	if role == "" {
+	if role == "" || role == driver.RoleImage {
 		return // made by hand from one of our images, whose labels it has
 	}
 	switch {

@@ -76,6 +76,9 @@ func (e *Engine) gc(ctx context.Context, o GCOptions) (GCResult, error) {
 	if err != nil {
 		return result, err
 	}
+	// Not for every command: one that runs may be about to use a base image that
+	// has just lost its name.
+	w.leftovers.images = append(w.leftovers.images, w.leftovers.baseImages...)
 	if !o.DryRun {
 		if err := e.sweep(ctx, w.leftovers); err != nil {
 			return result, err

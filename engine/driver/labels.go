@@ -35,7 +35,8 @@ const (
 	// (RFC 3339), for owners on other machines.
 	LabelOperationDeadline = "org.servicepack.operation.deadline"
 	// LabelRole is what a container is for: "build", "setup", "service",
-	// "holder" or "scratch".
+	// "holder" or "scratch". Images say "image", and so do the containers that
+	// others make from them, which are not svp's to touch.
 	LabelRole = "org.servicepack.role"
 	// LabelDescriptor is what svp must know of the pack to run an image
 	// without the pack's folder, as JSON.
@@ -77,6 +78,7 @@ const (
 	RoleService = "service"
 	RoleHolder  = "holder"
 	RoleScratch = "scratch"
+	RoleImage   = "image"
 )
 
 // Has tells whether all the wanted labels are there; an empty wanted value

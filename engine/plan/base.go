@@ -86,6 +86,8 @@ func commitSpec(service Service, labels driver.Labels, reference string) driver.
 	return driver.CommitSpec{
 		Reference: reference, Comment: "made by svp",
 		Entrypoint: ScriptCommand(), Command: []string{script("run")},
-		WorkingDir: ServiceDir, Expose: service.Ports, Labels: labels,
+		WorkingDir: ServiceDir, Expose: service.Ports,
+		// Otherwise the host gives the image the role of the container.
+		Labels: labels.With(driver.Labels{driver.LabelRole: driver.RoleImage}),
 	}
 }

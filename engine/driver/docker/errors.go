@@ -58,6 +58,10 @@ func ignoreAbsent(err error) error {
 	if err != nil && strings.Contains(err.Error(), "is already in progress") {
 		return nil
 	}
+	// An image that somebody else is removing.
+	if err != nil && strings.Contains(err.Error(), "unrecognized image ID") {
+		return nil
+	}
 	return err
 }
 
