@@ -21,8 +21,9 @@ const (
 	// maxStderr is how much of the end of a query's messages is kept.
 	maxStderr = 2 << 10
 	// pipeGrace is how long a query that has ended may keep its output open
-	// through a process that it left behind.
-	pipeGrace = 250 * time.Millisecond
+	// through a process that it left behind. On a busy machine the end of an
+	// output takes its time to be seen, too.
+	pipeGrace = 2 * time.Second
 	// A script that was just written may be open in a process that another
 	// goroutine is about to start; that passes at once.
 	busyRetries = 20
