@@ -71,7 +71,7 @@ func timeOfUp(t *testing.T) time.Duration {
 func TestKilledDuringCommit(t *testing.T) {
 	t.Parallel()
 	pack, name := tinyPack(t, map[string]string{
-		"bin/build": "#!/bin/sh\n[ $1 = setup ] || exit 0\nhead -c 300000000 /dev/urandom >/srv/large\necho about to be committed\n",
+		"bin/build": "#!/bin/sh\n[ $1 = setup ] || exit 0\nhead -c 150000000 /dev/urandom >/srv/large\necho about to be committed\n",
 	}), newName(t)
 	svp(t, "build", "-b", pack, "-t", newName(t)).Require(t, 0)
 	suite.DestroyAfter(t, name)
@@ -83,7 +83,10 @@ func TestKilledDuringCommit(t *testing.T) {
 	process.Wait()
 
 	env := svp(t, "up", pack, name).Env(t)
-	svp(t, "gc").Require(t, 0)
+	eventually(t, time.Minute, "gc has removed the first image, when it is there at last", func() bool {
+		svp(t, "gc").Require(t, 0)
+		return len(suite.List(t, name)) == 2
+	})
 	onlyInstance(t, pack, name, 1, 0)
 	if ids := instances(t, name); len(ids) != 1 {
 		t.Errorf("%d instances of one name: %v", len(ids), ids)
