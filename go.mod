@@ -10,7 +10,10 @@ require (
 	github.com/docker/go-connections v0.8.2
 )
 
-require github.com/memcachier/mc/v3 v3.0.3 // indirect
+require (
+	github.com/memcachier/mc/v3 v3.0.3 // indirect
+	golang.org/x/tools v0.26.0 // indirect
+)
 
 require (
 	filippo.io/edwards25519 v1.1.0 // indirect

@@ -28,7 +28,10 @@ func (c *completer) complete(ctx context.Context, words []string) []string {
 	ctx, cancel := context.WithTimeout(ctx, completionTime)
 	defer cancel()
 	last := len(words) - 1
-	inv, open := c.parseOpen(words[:last])
+	inv, open, err := c.parseOpen(words[:last])
+	if err != nil {
+		return nil // what is wrong does not get right by more words
+	}
 	var candidates []string
 	for _, candidate := range c.candidates(ctx, inv, open, words[last]) {
 		candidates = append(candidates, candidate+"\n")
@@ -38,16 +41,17 @@ func (c *completer) complete(ctx context.Context, words []string) []string {
 
 // parseOpen parses what stands before the cursor. A flag at its end that waits
 // for its value is left open.
-func (c *completer) parseOpen(words []string) (inv *invocation, open urfave.Flag) {
-	inv, err := parse(c.root, words)
-	if err == nil || len(words) == 0 {
-		return inv, nil
+func (c *completer) parseOpen(words []string) (inv *invocation, open urfave.Flag, err error) {
+	inv, err = sortWords(c.root, words)
+	if err == nil {
+		return inv, nil, nil
 	}
 	last := words[len(words)-1]
-	if flag := inv.lookup(strings.TrimLeft(last, "-")); strings.HasPrefix(last, "-") && flag != nil {
-		return inv, flag
+	open = inv.lookup(strings.TrimLeft(last, "-"))
+	if strings.HasPrefix(last, "-") && open != nil && takesValue(open) {
+		return inv, open, nil
 	}
-	return inv, nil
+	return nil, nil, err
 }
 
 // joinAssignments undoes what bash does to --flag=value: it cuts at "=".

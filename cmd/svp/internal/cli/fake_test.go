@@ -16,11 +16,8 @@ import (
 	"github.com/servicepack/svp/engine/secrets"
 )
 
-// fakeBackend records what it is asked to do and gives prepared answers. What
-// no test prepared panics: it embeds no backend.
+// fakeBackend records what it is asked to do and gives prepared answers.
 type fakeBackend struct {
-	backend // nil
-
 	config engine.Config
 	calls  []string // "Up {…}"
 	err    error    // of every call

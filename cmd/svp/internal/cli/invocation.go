@@ -55,6 +55,14 @@ func (inv *invocation) arg(i int) string {
 // parse sorts the words of a command line. The invocation that comes with an
 // error says how far it got.
 func parse(root *command, words []string) (*invocation, error) {
+	inv, err := sortWords(root, words)
+	if err == nil {
+		err = inv.settle()
+	}
+	return inv, err
+}
+
+func sortWords(root *command, words []string) (*invocation, error) {
 	inv := &invocation{root: root}
 	for len(words) > 0 {
 		word := words[0]
@@ -75,7 +83,7 @@ func parse(root *command, words []string) (*invocation, error) {
 			return inv, err
 		}
 	}
-	return inv, inv.settle()
+	return inv, nil
 }
 
 // settle answers for a command line without a command.

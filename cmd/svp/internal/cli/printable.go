@@ -50,6 +50,8 @@ func escapeLength(s string) int {
 		return len(s)
 	}
 	switch s[1] {
+	case '(', ')', '*', '+', '#', ' ', '%': // one more letter chooses, as of a character set
+		return min(len(s), 3)
 	case '[': // control sequence: ends with a letter or one of @^_`{|}~
 		for i := 2; i < len(s); i++ {
 			if s[i] >= '@' && s[i] <= '~' {

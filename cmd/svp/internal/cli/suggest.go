@@ -5,6 +5,9 @@ import "strings"
 // nearest finds the candidate that the user may have meant, or nothing when
 // none is near.
 func nearest(word string, candidates []string) string {
+	if word == "" {
+		return ""
+	}
 	best, bestDistance := "", len(word)/3+1
 	for _, candidate := range candidates {
 		distance := editDistance(word, candidate)

@@ -10,8 +10,8 @@ _svp() {
         esac
     done < <("${COMP_WORDS[0]}" __complete "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)
     if [[ -n $files ]]; then
-        compopt -o filenames 2>/dev/null
-        [[ $current == = ]] && current=
+        compopt -o filenames 2>/dev/null || :
+        if [[ $current == = ]]; then current=; fi
         while IFS= read -r line; do
             COMPREPLY+=("$line")
         done < <(compgen "$files" -- "$current")
