@@ -86,13 +86,13 @@ func newReport(err error, status int) report {
 	switch {
 	case errors.As(err, &usage):
 		r.Usage, r.Hint = usage.usage, oneLine(usage.hint)
-	case errors.As(err, &failed):
-		r.Hint, r.LogFile, r.LastLines = oneLine(failed.Hint), failed.LogFile, failed.LastLines
-		if status == statusInterrupted {
-			r.Text = strings.TrimSpace(failed.Op+" "+failed.Subject) + ": interrupted"
-		}
+	case status == statusInterrupted && errors.As(err, &failed):
+		// Who pressed Ctrl-C knows why it ended.
+		r.Text = oneLine(strings.TrimSpace(failed.Op+" "+failed.Subject) + ": interrupted")
 	case status == statusInterrupted:
 		r.Text = "interrupted"
+	case errors.As(err, &failed):
+		r.Hint, r.LogFile, r.LastLines = oneLine(failed.Hint), failed.LogFile, failed.LastLines
 	}
 	return r
 }

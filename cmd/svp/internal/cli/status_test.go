@@ -109,7 +109,7 @@ func TestInterrupted(t *testing.T) {
 	w := newWorld(t, "")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	w.fake.err = &engine.Error{Op: "up", Subject: "demo", Kind: engine.Interrupted, Err: context.Canceled}
+	w.fake.err = &engine.Error{Op: "up", Subject: "demo", Kind: engine.Interrupted, Err: context.Canceled, LastLines: []string{"x"}}
 	if status := w.run(ctx, []string{"up", "demo"}); status != 130 {
 		t.Errorf("status %d, want 130", status)
 	}
