@@ -46,6 +46,9 @@ func (e *Engine) bringUp(ctx context.Context, found *instance, seen *world, host
 	if err := found.checkVolumes(); err != nil {
 		return UpResult{}, err
 	}
+	if err := e.restoreRecord(ctx, found); err != nil {
+		return UpResult{}, err
+	}
 	operation, err := e.newOperation(timeout)
 	if err != nil {
 		return UpResult{}, err
@@ -136,8 +139,13 @@ func (l *launch) resume(ctx context.Context, found *instance) (changed bool, err
 	}
 	changed = primaryChanged
 	for _, spec := range l.plan.Components {
-		// A container that joined a holder which was replaced has no network.
-		if primaryChanged {
+		stale := primaryChanged
+		if !stale {
+			if stale, err = l.isStranded(ctx, found, spec.Name); err != nil {
+				return changed, err
+			}
+		}
+		if stale {
 			if err := l.stopStale(ctx, found, spec.Name); err != nil {
 				return changed, err
 			}
@@ -151,7 +159,25 @@ func (l *launch) resume(ctx context.Context, found *instance) (changed bool, err
 	return changed, nil
 }
 
-// stopStale removes a component's container, to be made anew.
+// isStranded tells whether a component's container is in a network that is gone:
+// of a holder that ended and that the host has started again since.
+func (l *launch) isStranded(ctx context.Context, found *instance, name string) (bool, error) {
+	running := slices.ContainsFunc(found.containers, func(container driver.Container) bool {
+		return container.Name == name && container.State == driver.Running
+	})
+	if !running {
+		return false, nil
+	}
+	holder, err := l.driver.Container(ctx, l.plan.Primary.Name)
+	if err != nil {
+		return false, err
+	}
+	component, err := l.driver.Container(ctx, name)
+	return err == nil && component.Started.Before(holder.Started), err
+}
+
+// stopStale removes a component's container, which has no network, to be made
+// anew.
 func (l *launch) stopStale(ctx context.Context, found *instance, name string) error {
 	for i, container := range found.containers {
 		if container.Name != name {
@@ -284,6 +310,9 @@ func (e *Engine) Down(ctx context.Context, name string) error {
 }
 
 func (e *Engine) removeContainers(ctx context.Context, found *instance) error {
+	if err := e.restoreRecord(ctx, found); err != nil {
+		return err
+	}
 	if err := e.stopContainers(ctx, found); err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -114,6 +115,9 @@ func testService(t *testing.T, s service) {
 	t.Run("restore of garbage", i.testGarbage)
 	t.Run("clean stop", i.testCleanStop)
 	t.Run("kill", i.testKill)
+	if len(s.processes) > 1 {
+		t.Run("kill the holder", i.testKillHolder)
+	}
 	t.Run("down and up", i.testDownAndUp)
 	t.Run("volume", i.testVolume)
 	if s.also != nil {
@@ -270,6 +274,27 @@ func (i *serviceInstance) testKill(t *testing.T) {
 		i.awaitService(t)
 		i.requireDurable(t, kept, "just before the kill of "+process)
 	}
+}
+
+// testKillHolder kills what holds the network of several components. Docker starts it
+// again; svp brings the components back to it.
+func (i *serviceInstance) testKillHolder(t *testing.T) {
+	for _, container := range i.containers(t) {
+		if container.Labels[labelRole] != "holder" {
+			continue
+		}
+		before := i.inspect(t, container.ID).State
+		i.write(t, kept, "just before the kill")
+		killOnHost(t, strconv.Itoa(before.Pid))
+		eventually(t, startDeadline, "a restart of the holder", func() bool {
+			state := i.inspect(t, container.ID).State
+			return state.Running && state.StartedAt != before.StartedAt
+		})
+		i.requireSameEnv(t, svp(t, "up", i.service.pack, i.name))
+		i.requireDurable(t, kept, "just before the kill")
+		return
+	}
+	t.Errorf("no container of %s holds its network", i.name)
 }
 
 func (i *serviceInstance) testDownAndUp(t *testing.T) {
