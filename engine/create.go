@@ -69,6 +69,11 @@ func (e *Engine) create(ctx context.Context, c creation, seen *world) (*instance
 	if err != nil {
 		return nil, err
 	}
+	for _, orphan := range seen.orphans {
+		if orphan.Labels[driver.LabelInstance] == c.name {
+			e.warnOfOrphan(orphan)
+		}
+	}
 	var taken []netip.Addr
 	for attempt := range takenAttempts {
 		identity, err := e.place(ctx, c, id, attempt, taken, seen)
@@ -167,6 +172,9 @@ func (e *Engine) createAt(ctx context.Context, c creation, identity plan.Identit
 			l.rollBack(ctx)
 		}
 	}()
+	if err := l.mark(ctx); err != nil {
+		return nil, err
+	}
 	if err := l.createVolumes(ctx); err != nil {
 		return nil, err
 	}
@@ -185,6 +193,9 @@ func (e *Engine) createAt(ctx context.Context, c creation, identity plan.Identit
 		return nil, err
 	}
 	if err := l.keepRunning(ctx, l.containerIDs(primary)...); err != nil {
+		return nil, err
+	}
+	if err := l.unmark(ctx); err != nil {
 		return nil, err
 	}
 	return &instance{identity: identity, service: c.service, image: driver.Image{ID: image, Created: e.now()}}, nil

@@ -62,12 +62,30 @@ func (l *launch) onFailure(undo func(context.Context) error) {
 func (l *launch) rollBack(ctx context.Context) {
 	cleanup, cancel := cleanupContext(ctx)
 	defer cancel()
+	var errs []error
 	for i := len(l.undo) - 1; i >= 0; i-- {
-		if err := l.undo[i](cleanup); err != nil {
-			l.engine.warn(fmt.Sprintf("something is left behind, svp gc removes it: %v", err))
-		}
+		errs = append(errs, l.undo[i](cleanup))
 	}
 	l.undo = nil
+	err := errors.Join(errs...)
+	if err == nil {
+		err = l.unmark(cleanup)
+	}
+	if err != nil {
+		l.engine.warn(fmt.Sprintf("something is left behind, svp gc removes it: %v", err))
+	}
+}
+
+// mark marks the instance as half made: whatever of it is found without an image
+// after this command has ended is a leftover.
+func (l *launch) mark(ctx context.Context) error {
+	return l.driver.CreateVolume(ctx, l.plan.Making.Name, l.plan.Making.Labels)
+}
+
+// unmark removes the mark. From now on nothing of the instance is ever taken for
+// a leftover.
+func (l *launch) unmark(ctx context.Context) error {
+	return l.driver.RemoveVolume(ctx, l.plan.Making.Name)
 }
 
 // createVolumes makes the volumes that do not exist yet.

@@ -23,18 +23,23 @@ type world struct {
 	// making are the containers of instances that a running command is making
 	// right now.
 	making []driver.Container
+	// orphans are volumes that may hold the data of an instance of which nothing
+	// else is left.
+	orphans []driver.Volume
 }
 
 // leftovers are objects that belong to no instance and to no running command.
 type leftovers struct {
 	containers []driver.Container
 	volumes    []driver.Volume
+	// marks are the volumes that tell that the rest is half made.
+	marks      []driver.Volume
 	images     []driver.Image // of instances
 	baseImages []driver.Image
 }
 
 // instance is an instance as it stands on the container host. It is there as
-// long as its image is.
+// long as its image is, or a container that was not left half made.
 type instance struct {
 	identity   plan.Identity
 	service    plan.Service
@@ -44,12 +49,24 @@ type instance struct {
 }
 
 // observe looks at everything that carries svp's labels.
-//
-// The order is what makes it safe beside other running commands: a command
-// makes its containers and volumes first and the image, which makes them an
-// instance, last. What is seen without an image, of a command that has ended
-// before the images were listed, will never have one.
 func (e *Engine) observe(ctx context.Context) (*world, error) {
+	w, err := e.look(ctx)
+	if err != nil || !slices.ContainsFunc(w.instances, (*instance).isUnrecorded) {
+		return w, err
+	}
+	// A container may have been seen, and the mark beside it, made a moment
+	// before, not yet. It is there at a second look.
+	return e.look(ctx)
+}
+
+// look looks once.
+//
+// The order is what makes it safe beside other running commands: a command marks
+// the instance as half made, makes its containers and volumes, then the image,
+// which makes them an instance, and removes the mark. What is seen without an
+// image, of a command that has ended before the images were listed, will never
+// have one; with the mark beside it, it is a leftover.
+func (e *Engine) look(ctx context.Context) (*world, error) {
 	d, err := e.driver(ctx)
 	if err != nil {
 		return nil, err
@@ -130,6 +147,7 @@ func (e *Engine) endedOperations(containers []driver.Container, volumes []driver
 
 func newWorld(images []driver.Image, containers []driver.Container, volumes []driver.Volume, ended map[string]bool) (*world, error) {
 	w := &world{}
+	marked := marks(volumes)
 	byID := map[string]*instance{}
 	for _, image := range images {
 		if image.Labels[driver.LabelPhase] == driver.PhaseBase {
@@ -153,10 +171,12 @@ func newWorld(images []driver.Image, containers []driver.Container, volumes []dr
 		}
 	}
 	for _, container := range containers {
-		w.addContainer(container, byID, ended)
+		if err := w.addContainer(container, byID, ended, marked); err != nil {
+			return nil, err
+		}
 	}
 	for _, volume := range volumes {
-		w.addVolume(volume, byID, ended)
+		w.addVolume(volume, byID, ended, marked)
 	}
 	holdersLast(w.leftovers.containers)
 	for _, found := range w.instances {
@@ -194,34 +214,59 @@ func newInstance(id, name string, image driver.Image) (*instance, error) {
 	return &instance{identity: plan.Identity{Name: name, ID: id}, service: service, image: image}, nil
 }
 
-func (w *world) addContainer(container driver.Container, byID map[string]*instance, ended map[string]bool) {
-	operation := container.Labels[driver.LabelOperation]
+// marks are the ids of the instances that are marked as half made.
+func marks(volumes []driver.Volume) map[string]bool {
+	marked := map[string]bool{}
+	for _, volume := range volumes {
+		if volume.Labels[driver.LabelRole] == driver.RoleMaking {
+			marked[volume.Labels[driver.LabelInstanceID]] = true
+		}
+	}
+	return marked
+}
+
+func (w *world) addContainer(container driver.Container, byID map[string]*instance, ended, marked map[string]bool) error {
 	role := container.Labels[driver.LabelRole]
-	lasting := role == driver.RoleService || role == driver.RoleHolder
-	if found := byID[container.Labels[driver.LabelInstanceID]]; found != nil && lasting {
-		found.containers = append(found.containers, container)
-		return
-	}
 	if role == "" || role == driver.RoleImage {
-		return // made by hand from one of our images, whose labels it has
+		return nil // made by hand from one of our images, whose labels it has
 	}
+	id := container.Labels[driver.LabelInstanceID]
+	lasting := role == driver.RoleService || role == driver.RoleHolder
+	over := ended[container.Labels[driver.LabelOperation]]
 	switch {
-	case ended[operation]:
+	case lasting && byID[id] != nil:
+		byID[id].containers = append(byID[id].containers, container)
+	case lasting && over && !marked[id]:
+		found, err := unrecorded(container)
+		if err != nil {
+			return err
+		}
+		byID[id] = found
+		w.instances = append(w.instances, found)
+	case over:
 		w.leftovers.containers = append(w.leftovers.containers, container)
 	case lasting:
 		w.making = append(w.making, container)
 	}
+	return nil
 }
 
-func (w *world) addVolume(volume driver.Volume, byID map[string]*instance, ended map[string]bool) {
+func (w *world) addVolume(volume driver.Volume, byID map[string]*instance, ended, marked map[string]bool) {
 	if volume.Labels[driver.LabelPhase] == driver.PhaseCache {
 		return
 	}
-	if found := byID[volume.Labels[driver.LabelInstanceID]]; found != nil {
-		found.volumes = append(found.volumes, volume)
-		return
-	}
-	if ended[volume.Labels[driver.LabelOperation]] {
+	id, ofInstance := volume.Labels[driver.LabelInstanceID]
+	isMark := volume.Labels[driver.LabelRole] == driver.RoleMaking
+	over := ended[volume.Labels[driver.LabelOperation]]
+	switch {
+	case isMark && over:
+		w.leftovers.marks = append(w.leftovers.marks, volume)
+	case isMark:
+	case byID[id] != nil:
+		byID[id].volumes = append(byID[id].volumes, volume)
+	case over && ofInstance && !marked[id]:
+		w.orphans = append(w.orphans, volume)
+	case over:
 		w.leftovers.volumes = append(w.leftovers.volumes, volume)
 	}
 }

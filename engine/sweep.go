@@ -3,26 +3,40 @@ package engine
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/servicepack/svp/engine/driver"
 )
 
-// sweep removes what killed commands left behind.
+// sweep removes what killed commands left behind. The mark of an instance,
+// without which the rest would not be known as half made, goes after all else.
 func (e *Engine) sweep(ctx context.Context, left leftovers) error {
 	d, err := e.driver(ctx)
 	if err != nil {
 		return err
 	}
 	var errs []error
+	kept := map[string]bool{} // instances of which something is still there
+	removed := func(labels driver.Labels, err error) {
+		if err != nil {
+			kept[labels[driver.LabelInstanceID]] = true
+			errs = append(errs, ignoreInUse(err))
+		}
+	}
 	for _, container := range left.containers {
-		errs = append(errs, d.RemoveContainer(ctx, container.ID))
+		removed(container.Labels, d.RemoveContainer(ctx, container.ID))
 	}
 	for _, volume := range left.volumes {
-		errs = append(errs, ignoreInUse(d.RemoveVolume(ctx, volume.Name)))
+		removed(volume.Labels, d.RemoveVolume(ctx, volume.Name))
+	}
+	for _, mark := range left.marks {
+		if !kept[mark.Labels[driver.LabelInstanceID]] {
+			removed(mark.Labels, d.RemoveVolume(ctx, mark.Name))
+		}
 	}
 	for _, image := range left.images {
-		errs = append(errs, ignoreInUse(d.RemoveImage(ctx, image.ID)))
+		removed(image.Labels, d.RemoveImage(ctx, image.ID))
 	}
 	return errors.Join(errs...)
 }
@@ -42,7 +56,11 @@ func (e *Engine) observeAndSweep(ctx context.Context) (*world, error) {
 		return nil, err
 	}
 	if err := e.sweep(ctx, w.leftovers); err != nil {
-		return nil, err
+		if ctx.Err() != nil {
+			return nil, err
+		}
+		// What one command left and cannot be removed must not stop all others.
+		e.warn(fmt.Sprintf("what a killed command left behind is still there: %v", err))
 	}
 	w.leftovers = leftovers{}
 	return w, nil
@@ -87,8 +105,11 @@ func (e *Engine) gc(ctx context.Context, o GCOptions) (GCResult, error) {
 	for _, container := range w.leftovers.containers {
 		result.Containers = append(result.Containers, container.Name)
 	}
-	for _, volume := range w.leftovers.volumes {
+	for _, volume := range slices.Concat(w.leftovers.volumes, w.leftovers.marks) {
 		result.Volumes = append(result.Volumes, volume.Name)
+	}
+	for _, volume := range w.orphans {
+		e.warnOfOrphan(volume)
 	}
 	for _, image := range w.leftovers.images {
 		result.Images = append(result.Images, image.ID)
@@ -97,6 +118,11 @@ func (e *Engine) gc(ctx context.Context, o GCOptions) (GCResult, error) {
 		return result, nil
 	}
 	return result, e.removeUnused(ctx, w, o.DryRun, &result)
+}
+
+func (e *Engine) warnOfOrphan(volume driver.Volume) {
+	e.warn(fmt.Sprintf("volume %s is kept: it may hold data of an instance %s whose containers and image are gone; if not, docker volume rm removes it",
+		volume.Name, volume.Labels[driver.LabelInstance]))
 }
 
 func (e *Engine) removeUnused(ctx context.Context, w *world, dryRun bool, result *GCResult) error {

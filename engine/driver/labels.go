@@ -36,7 +36,8 @@ const (
 	LabelOperationDeadline = "org.servicepack.operation.deadline"
 	// LabelRole is what a container is for: "build", "setup", "service",
 	// "holder" or "scratch". Images say "image", and so do the containers that
-	// others make from them, which are not svp's to touch.
+	// others make from them, which are not svp's to touch. "making" is on the
+	// volume that marks an instance as half made.
 	LabelRole = "org.servicepack.role"
 	// LabelDescriptor is what svp must know of the pack to run an image
 	// without the pack's folder, as JSON.
@@ -79,6 +80,7 @@ const (
 	RoleHolder  = "holder"
 	RoleScratch = "scratch"
 	RoleImage   = "image"
+	RoleMaking  = "making"
 )
 
 // Has tells whether all the wanted labels are there; an empty wanted value

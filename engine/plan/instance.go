@@ -43,6 +43,10 @@ type InstanceInput struct {
 
 // Instance is what is to exist so that an instance runs.
 type Instance struct {
+	// Making is an empty volume that is there as long as the instance is being
+	// made. What has neither an image nor this mark beside it is not half made:
+	// somebody removed the image, which nothing that runs may need.
+	Making  VolumePlan
 	Volumes []VolumePlan
 	// Primary is the container of the only component, or the holder of the
 	// network that the components share.
@@ -60,7 +64,7 @@ func PlanInstance(in InstanceInput) (Instance, error) {
 	if err != nil {
 		return Instance{}, err
 	}
-	plan := Instance{Volumes: volumes(in.Service, in.Identity, in.Operation)}
+	plan := Instance{Making: making(in), Volumes: volumes(in)}
 	plan.Primary = primary(in, labels, plan.mounts())
 	if len(in.Service.Components) > 0 {
 		for _, component := range in.Service.Components {
@@ -91,19 +95,28 @@ func instanceLabels(in InstanceInput) (driver.Labels, error) {
 	}).With(in.Operation.Labels()), nil
 }
 
-func volumes(service Service, identity Identity, operation Operation) []VolumePlan {
-	plans := make([]VolumePlan, 0, len(service.Volumes))
-	for _, path := range service.Volumes {
+func making(in InstanceInput) VolumePlan {
+	return VolumePlan{
+		Name: MakingVolumeName(in.Identity.ID), Labels: volumeLabels(in).With(driver.Labels{driver.LabelRole: driver.RoleMaking}),
+	}
+}
+
+func volumes(in InstanceInput) []VolumePlan {
+	plans := make([]VolumePlan, 0, len(in.Service.Volumes))
+	for _, path := range in.Service.Volumes {
 		plans = append(plans, VolumePlan{
-			Name: VolumeName(identity.ID, path), Path: path,
-			Labels: driver.Labels{
-				driver.LabelPhase: driver.PhaseInstance, driver.LabelPack: service.Pack,
-				driver.LabelInstance: identity.Name, driver.LabelInstanceID: identity.ID,
-				driver.LabelVolumePath: path,
-			}.With(operation.Labels()),
+			Name: VolumeName(in.Identity.ID, path), Path: path,
+			Labels: volumeLabels(in).With(driver.Labels{driver.LabelVolumePath: path}),
 		})
 	}
 	return plans
+}
+
+func volumeLabels(in InstanceInput) driver.Labels {
+	return driver.Labels{
+		driver.LabelPhase: driver.PhaseInstance, driver.LabelPack: in.Service.Pack,
+		driver.LabelInstance: in.Identity.Name, driver.LabelInstanceID: in.Identity.ID,
+	}.With(in.Operation.Labels())
 }
 
 func (i Instance) mounts() []driver.Mount {

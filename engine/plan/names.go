@@ -69,6 +69,9 @@ func VolumeName(id, path string) string {
 	return containerPrefix + id + "-" + clip(slug, 60) + "-" + short(path)[:6]
 }
 
+// MakingVolumeName names the volume that marks an instance as half made.
+func MakingVolumeName(id string) string { return containerPrefix + "making-" + id }
+
 // CacheVolumeName names the build cache of a pack.
 func CacheVolumeName(packName string) string { return containerPrefix + "cache-" + packName }
 

@@ -1,0 +1,171 @@
+package engine
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/servicepack/svp/engine/driver"
+	"github.com/servicepack/svp/engine/plan"
+)
+
+const (
+	runningOperation = "aaaaaaaaaaaa"
+	endedOperation   = "eeeeeeeeeeee"
+)
+
+// labelsOf are the labels of something of the instance 1d, called shop, that
+// that operation made.
+func labelsOf(t *testing.T, operation string, more driver.Labels) driver.Labels {
+	t.Helper()
+	labels, err := plan.Service{Pack: "database", Digest: "d1", Contract: 1, Volumes: []string{"/data"}, Plan: "default"}.Labels()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return labels.With(plan.Operation{ID: operation, Owner: "host/1/1"}.Labels()).With(driver.Labels{
+		driver.LabelPhase: driver.PhaseInstance, driver.LabelInstance: "shop", driver.LabelInstanceID: "1d",
+		driver.LabelNetwork: "svp", driver.LabelAddress: "172.20.0.7", driver.LabelBaseImage: "sha256:ba5e",
+	}).With(more)
+}
+
+func roled(t *testing.T, operation, role string) driver.Labels {
+	t.Helper()
+	return labelsOf(t, operation, driver.Labels{driver.LabelRole: role})
+}
+
+func TestWhatIsFoundOnTheHost(t *testing.T) {
+	ended := map[string]bool{endedOperation: true, runningOperation: false}
+	image := driver.Image{
+		ID: "sha256:01", Tags: []string{plan.InstanceReference("1d", "shop")},
+		Labels: roled(t, endedOperation, driver.RoleImage),
+	}
+	container := func(name, operation, role string) driver.Container {
+		return driver.Container{ID: name, Name: name, Labels: roled(t, operation, role)}
+	}
+	volume := func(name, operation, role string) driver.Volume {
+		return driver.Volume{Name: name, Labels: roled(t, operation, role)}
+	}
+	data := func(operation string) driver.Volume { return volume("data", operation, "") }
+	mark := func(operation string) driver.Volume { return volume("mark", operation, driver.RoleMaking) }
+
+	for name, test := range map[string]struct {
+		images     []driver.Image
+		containers []driver.Container
+		volumes    []driver.Volume
+
+		instances, leftovers, making, orphans []string
+	}{
+		"an instance": {
+			images: []driver.Image{image}, volumes: []driver.Volume{data(endedOperation)},
+			containers: []driver.Container{container("shop", endedOperation, driver.RoleService)},
+			instances:  []string{"shop: shop data"},
+		},
+		"an instance that is down": {
+			images: []driver.Image{image}, volumes: []driver.Volume{data(endedOperation)},
+			instances: []string{"shop: data"},
+		},
+		"an instance that another command has just recorded": {
+			images: []driver.Image{image}, volumes: []driver.Volume{mark(runningOperation), data(runningOperation)},
+			containers: []driver.Container{container("shop", runningOperation, driver.RoleService)},
+			instances:  []string{"shop: shop data"},
+		},
+		"a command was killed between recording an instance and removing its mark": {
+			images: []driver.Image{image}, volumes: []driver.Volume{mark(endedOperation), data(endedOperation)},
+			containers: []driver.Container{container("shop", endedOperation, driver.RoleService)},
+			instances:  []string{"shop: shop data"}, leftovers: []string{"mark"},
+		},
+		"a command was killed while it made an instance": {
+			volumes:    []driver.Volume{mark(endedOperation), data(endedOperation)},
+			containers: []driver.Container{container("shop", endedOperation, driver.RoleService)},
+			leftovers:  []string{"shop", "data", "mark"},
+		},
+		"a command was killed before it made a container": {
+			volumes: []driver.Volume{mark(endedOperation), data(endedOperation)}, leftovers: []string{"data", "mark"},
+		},
+		"a command is making an instance": {
+			volumes:    []driver.Volume{mark(runningOperation), data(runningOperation)},
+			containers: []driver.Container{container("shop", runningOperation, driver.RoleService)},
+			making:     []string{"shop"},
+		},
+		"a command has just begun to make an instance and its mark was not seen": {
+			containers: []driver.Container{container("shop", runningOperation, driver.RoleHolder)},
+			making:     []string{"shop"},
+		},
+		"somebody removed the image of an instance": {
+			volumes:    []driver.Volume{data(endedOperation)},
+			containers: []driver.Container{container("shop", endedOperation, driver.RoleService)},
+			instances:  []string{"shop: shop data"},
+		},
+		"somebody removed the image and some of the containers of an instance": {
+			volumes: []driver.Volume{data(endedOperation)},
+			containers: []driver.Container{
+				container("shop", endedOperation, driver.RoleHolder), container("shop-web", endedOperation, driver.RoleService),
+			},
+			instances: []string{"shop: shop-web shop data"},
+		},
+		"somebody removed the image and the containers of an instance": {
+			volumes: []driver.Volume{data(endedOperation)}, orphans: []string{"data"},
+		},
+		"containers of commands that run, and of those that were killed": {
+			containers: []driver.Container{
+				container("build", runningOperation, driver.RoleBuild), container("setup", endedOperation, driver.RoleSetup),
+				container("scratch", endedOperation, driver.RoleScratch),
+			},
+			leftovers: []string{"setup", "scratch"},
+		},
+		"a scratch container of an instance": {
+			images: []driver.Image{image}, containers: []driver.Container{container("scratch", endedOperation, driver.RoleScratch)},
+			instances: []string{"shop:"}, leftovers: []string{"scratch"},
+		},
+		"containers made by hand from images of svp": {
+			images: []driver.Image{image},
+			containers: []driver.Container{
+				container("by-hand", endedOperation, driver.RoleImage), container("old", endedOperation, ""),
+			},
+			instances: []string{"shop:"},
+		},
+		"caches stay": {
+			volumes: []driver.Volume{{Name: "cache", Labels: driver.Labels{driver.LabelPhase: driver.PhaseCache}}},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, err := newWorld(test.images, test.containers, test.volumes, ended)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var instances, leftovers, making, orphans []string
+			for _, found := range w.instances {
+				text := found.identity.Name + ":"
+				for _, c := range found.containers {
+					text += " " + c.Name
+				}
+				for _, v := range found.volumes {
+					text += " " + v.Name
+				}
+				instances = append(instances, text)
+				if found.identity.Address.String() != "172.20.0.7" || found.service.Pack != "database" {
+					t.Errorf("instance %+v", found)
+				}
+			}
+			for _, c := range w.leftovers.containers {
+				leftovers = append(leftovers, c.Name)
+			}
+			for _, v := range slices.Concat(w.leftovers.volumes, w.leftovers.marks) {
+				leftovers = append(leftovers, v.Name)
+			}
+			for _, c := range w.making {
+				making = append(making, c.Name)
+			}
+			for _, v := range w.orphans {
+				orphans = append(orphans, v.Name)
+			}
+			for what, lists := range map[string][2][]string{
+				"instances": {instances, test.instances}, "leftovers": {leftovers, test.leftovers},
+				"being made": {making, test.making}, "orphans": {orphans, test.orphans},
+			} {
+				if !slices.Equal(lists[0], lists[1]) {
+					t.Errorf("%s: %q, want %q", what, lists[0], lists[1])
+				}
+			}
+		})
+	}
+}
