@@ -11,7 +11,7 @@ help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
 build: ## build bin/svp
-	@CGO_ENABLED=0 .ci/with-go go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/svp ./cmd/svp
+	@CGO_ENABLED=0 .ci/with-go go build -trimpath -tags urfave_cli_no_docs -ldflags '-s -w -X main.version=$(VERSION)' -o bin/svp ./cmd/svp
 
 prepare: build ## make sure that a Docker host and the OS image are there; install them where that is ours to do
 	@.ci/docker-host
