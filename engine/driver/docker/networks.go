@@ -18,7 +18,9 @@ import (
 
 // Network returns the network of that name.
 func (d *Driver) Network(ctx context.Context, name string) (driver.Network, error) {
-	inspect, err := d.client.NetworkInspect(ctx, name, network.InspectOptions{})
+	inspect, err := unambiguously(ctx, d, name, func() (network.Inspect, error) {
+		return d.client.NetworkInspect(ctx, name, network.InspectOptions{})
+	})
 	if err != nil {
 		return driver.Network{}, fmt.Errorf("network %s: %w", name, mapError(ctx, err))
 	}
@@ -155,8 +157,8 @@ func (d *Driver) keepOldest(ctx context.Context, name string) error {
 	var oldest *network.Inspect
 	for i := range list {
 		candidate := &list[i]
-		if candidate.Name != name {
-			continue
+		if candidate.Name != name || candidate.Labels[driver.LabelPhase] == "" {
+			continue // the filter takes parts of names; others' networks are theirs
 		}
 		if oldest == nil {
 			oldest = candidate
