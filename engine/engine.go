@@ -126,8 +126,9 @@ func causeOf(ctx context.Context, err error) error {
 		return err
 	}
 	cause := context.Cause(ctx)
-	if errors.Is(err, cause) {
-		return err
+	var late *notReadyError
+	if errors.As(err, &late) && !errors.Is(cause, context.Canceled) {
+		return err // it says more
 	}
 	if errors.Is(cause, ErrTimeout) || errors.Is(cause, context.Canceled) {
 		return cause

@@ -46,7 +46,7 @@ func (l *launch) ready(ctx context.Context, timeout time.Duration) (err error) {
 	defer func() { err = step.end(err) }()
 	failed, err := l.awaitAll(ctx, step)
 	if err != nil {
-		err = fmt.Errorf("not ready: %s: %w", l.criterion(failed.component), causeOf(ctx, err))
+		err = &notReadyError{criterion: l.criterion(failed.component), err: causeOf(ctx, err)}
 		l.lastOutput(ctx, failed, step)
 	}
 	return err
@@ -93,6 +93,15 @@ func endedEarly(running runningContainer, exit driver.Exit) error {
 	script := strings.TrimSpace("bin/run " + running.component)
 	return &ScriptError{Script: script, Status: exit.Code, OutOfMemory: exit.OutOfMemory}
 }
+
+// notReadyError tells what a service did not do in time, or before it ended.
+type notReadyError struct {
+	criterion string
+	err       error
+}
+
+func (e *notReadyError) Error() string { return "not ready: " + e.criterion + ": " + e.err.Error() }
+func (e *notReadyError) Unwrap() error { return e.err }
 
 // criterion is what a component must do to be ready, and has not done.
 func (l *launch) criterion(component string) string {
