@@ -202,16 +202,42 @@ func (e *Engine) awaitContainer(ctx context.Context, name string) (*world, error
 			return nil, err
 		}
 		operation, ours := plan.OperationFromLabels(container.Labels)
-		if !ours {
+		if !ours || isMadeByHand(container) {
 			return nil, fmt.Errorf("container %s is not svp's, yet has the name that svp needs: %w", name, driver.ErrInUse)
 		}
 		if e.ended(operation) {
-			return e.observeAndSweep(ctx)
+			return e.sweepOutOfTheWay(ctx, container)
 		}
 		if err := sleep(ctx, pollInterval); err != nil {
 			return nil, err
 		}
 	}
+}
+
+// sweepOutOfTheWay sweeps, and makes sure that the container, which nobody is at
+// work in, does not keep its name from whoever waits for it.
+func (e *Engine) sweepOutOfTheWay(ctx context.Context, container driver.Container) (*world, error) {
+	seen, err := e.observeAndSweep(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, found := range seen.instances {
+		if container.Name == plan.ContainerName(found.identity.Name) {
+			return seen, nil
+		}
+	}
+	d, err := e.driver(ctx)
+	if err != nil {
+		return nil, err
+	}
+	_, err = d.Container(ctx, container.ID)
+	if errors.Is(err, driver.ErrNotFound) {
+		return seen, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return nil, fmt.Errorf("container %s is in the way of one that svp needs: %w", container.Name, driver.ErrInUse)
 }
 
 // sleep waits, or returns the context's error.

@@ -225,11 +225,18 @@ func marks(volumes []driver.Volume) map[string]bool {
 	return marked
 }
 
-func (w *world) addContainer(container driver.Container, byID map[string]*instance, ended, marked map[string]bool) error {
+// isMadeByHand tells that somebody made the container from one of our images,
+// whose labels it has.
+func isMadeByHand(container driver.Container) bool {
 	role := container.Labels[driver.LabelRole]
-	if role == "" || role == driver.RoleImage {
-		return nil // made by hand from one of our images, whose labels it has
+	return role == "" || role == driver.RoleImage
+}
+
+func (w *world) addContainer(container driver.Container, byID map[string]*instance, ended, marked map[string]bool) error {
+	if isMadeByHand(container) {
+		return nil
 	}
+	role := container.Labels[driver.LabelRole]
 	id := container.Labels[driver.LabelInstanceID]
 	lasting := role == driver.RoleService || role == driver.RoleHolder
 	over := ended[container.Labels[driver.LabelOperation]]
