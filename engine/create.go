@@ -51,6 +51,7 @@ type creation struct {
 	image     string // what its containers are made from
 	base      string // the base image
 	firstTime bool   // image is the base image; the instance is still to be set up
+	copied    bool   // image is another instance's; its labels tell of that one
 	publish   []PublishOption
 	public    bool
 	host      driver.Host
@@ -182,7 +183,10 @@ func (e *Engine) createAt(ctx context.Context, c creation, identity plan.Identit
 	if err != nil {
 		return nil, err
 	}
-	image, err := l.firstStart(ctx, primary, c.image, input.Token)
+	if err := l.checkName(ctx); err != nil {
+		return nil, err
+	}
+	image, err := l.firstStart(ctx, primary, c, input.Token)
 	if err != nil {
 		return nil, err
 	}
@@ -201,27 +205,46 @@ func (e *Engine) createAt(ctx context.Context, c creation, identity plan.Identit
 	return &instance{identity: identity, service: c.service, image: driver.Image{ID: image, Created: e.now()}}, nil
 }
 
+// checkName looks whether an instance of the name was made since we looked. One
+// that is down has no container, and so no lock on its name; from now on, this
+// one has.
+func (l *launch) checkName(ctx context.Context) error {
+	images, err := l.driver.Images(ctx, driver.Labels{driver.LabelPhase: driver.PhaseInstance})
+	if err != nil {
+		return err
+	}
+	for _, image := range images {
+		for _, tag := range image.Tags {
+			if _, name, ok := plan.ParseInstanceReference(tag); ok && name == l.identity.Name {
+				return fmt.Errorf("instance %s: %w", name, driver.ErrNameInUse)
+			}
+		}
+	}
+	return nil
+}
+
 // firstStart records the instance and starts its primary container. It returns
 // the id of the instance's image.
-func (l *launch) firstStart(ctx context.Context, primary, image, token string) (string, error) {
+func (l *launch) firstStart(ctx context.Context, primary string, c creation, token string) (string, error) {
 	if token != "" {
 		return l.setUpAndCommit(ctx, primary, token)
 	}
-	recorded, err := l.record(ctx, primary, image)
+	recorded, err := l.record(ctx, primary, c)
 	if err != nil {
 		return "", err
 	}
 	return recorded, l.startPrimary(ctx, primary)
 }
 
-// record makes the image the instance's own, so that the instance exists. Ports
-// that were chosen must outlive the containers: they go into an image of its own,
-// made from the container as long as nothing has happened in it.
-func (l *launch) record(ctx context.Context, primary, image string) (string, error) {
+// record makes the image the instance's own, so that the instance exists. Where
+// labels must tell of this instance when its containers are gone, of its published
+// ports above all, that is an image of its own, made from the container as long as
+// nothing has happened in it.
+func (l *launch) record(ctx context.Context, primary string, c creation) (string, error) {
 	reference := l.plan.Commit.Reference
 	l.onFailure(func(ctx context.Context) error { return l.driver.RemoveImage(ctx, reference) })
-	if len(l.identity.Publish) == 0 {
-		return image, l.driver.TagImage(ctx, image, reference)
+	if len(l.identity.Publish) == 0 && !c.copied {
+		return c.image, l.driver.TagImage(ctx, c.image, reference)
 	}
 	return l.driver.Commit(ctx, primary, l.plan.Commit)
 }

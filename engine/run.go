@@ -36,11 +36,16 @@ func (e *Engine) run(ctx context.Context, o *RunOptions) (UpResult, error) {
 	if !plan.ValidInstanceName(o.Name) {
 		return UpResult{}, invalidName(o.Name)
 	}
+	operation, err := e.newOperation(o.Timeout)
+	if err != nil {
+		return UpResult{}, err
+	}
 	var image driver.Image
+	var template envvar.Set
 	var seen *world
 	var host driver.Host
-	err := parallel(
-		func() (err error) { image, err = e.findInstanceImage(ctx, o.Image); return err },
+	err = parallel(
+		func() (err error) { image, template, err = e.readInstanceImage(ctx, o.Image, operation); return err },
 		func() (err error) { seen, err = e.observeAndSweep(ctx); return err },
 		func() (err error) { host, err = e.Host(ctx); return err },
 	)
@@ -50,28 +55,30 @@ func (e *Engine) run(ctx context.Context, o *RunOptions) (UpResult, error) {
 	if seen.instance(o.Name) != nil || seen.isMaking(o.Name) {
 		return UpResult{}, ErrInstanceExists
 	}
-	return e.runImage(ctx, *o, image, seen, host)
+	return e.runImage(ctx, image, creation{
+		name: o.Name, template: template, image: image.ID, base: image.Labels[driver.LabelBaseImage],
+		publish: o.Publish, public: o.Public, host: host, operation: operation, timeout: o.Timeout,
+	}, seen)
 }
 
-func (e *Engine) runImage(ctx context.Context, o RunOptions, image driver.Image, seen *world, host driver.Host) (UpResult, error) {
+// readInstanceImage finds the image and reads the environment out of it.
+func (e *Engine) readInstanceImage(ctx context.Context, reference string, operation plan.Operation) (driver.Image, envvar.Set, error) {
+	image, err := e.findInstanceImage(ctx, reference)
+	if err != nil {
+		return driver.Image{}, nil, err
+	}
+	template, err := e.templateOfImage(ctx, image.ID, operation)
+	return image, template, err
+}
+
+func (e *Engine) runImage(ctx context.Context, image driver.Image, wanted creation, seen *world) (UpResult, error) {
 	service, err := plan.ServiceFromLabels(image.Labels)
 	if err != nil {
 		return UpResult{}, err
 	}
-	operation, err := e.newOperation(o.Timeout)
-	if err != nil {
-		return UpResult{}, err
-	}
-	template, err := e.templateOfImage(ctx, image.ID, operation)
-	if err != nil {
-		return UpResult{}, err
-	}
-	wanted := creation{
-		name: o.Name, service: service, template: template, image: image.ID,
-		base: image.Labels[driver.LabelBaseImage], publish: o.Publish, public: o.Public, host: host,
-		operation: operation, timeout: o.Timeout,
-	}
-	if _, first := image.Labels[driver.LabelInstanceID]; first && len(service.Volumes) > 0 {
+	wanted.service = service
+	_, wanted.copied = image.Labels[driver.LabelInstanceID]
+	if wanted.copied && len(service.Volumes) > 0 {
 		// The image of an instance that was set up with its volumes in place
 		// lacks what the set-up wrote there: a new instance does it again.
 		wanted.image, wanted.firstTime = wanted.base, true
@@ -83,7 +90,7 @@ func (e *Engine) runImage(ctx context.Context, o RunOptions, image driver.Image,
 	if err != nil {
 		return UpResult{}, err
 	}
-	return e.upResult(ctx, made, template, host, true, true)
+	return e.upResult(ctx, made, wanted.template, wanted.host, true, true)
 }
 
 func (e *Engine) findInstanceImage(ctx context.Context, reference string) (driver.Image, error) {

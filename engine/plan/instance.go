@@ -76,6 +76,14 @@ func PlanInstance(in InstanceInput) (Instance, error) {
 		return Instance{}, err
 	}
 	plan.Commit = commitSpec(in.Service, imageLabels.With(labels), InstanceReference(in.Identity.ID, in.Identity.Name))
+	// Published ports are told of also when there are none: what is made from the
+	// image of another instance has the labels of that one, where its own are silent.
+	published := FormatPublish(in.Identity.Publish)
+	plan.Commit.Labels[driver.LabelPublish] = published
+	plan.Primary.Labels[driver.LabelPublish] = published
+	for _, component := range plan.Components {
+		component.Labels[driver.LabelPublish] = published
+	}
 	return plan, nil
 }
 
@@ -90,7 +98,6 @@ func instanceLabels(in InstanceInput) (driver.Labels, error) {
 		driver.LabelInstanceID: in.Identity.ID,
 		driver.LabelNetwork:    in.Identity.Network,
 		driver.LabelAddress:    in.Identity.Address.String(),
-		driver.LabelPublish:    FormatPublish(in.Identity.Publish),
 		driver.LabelBaseImage:  in.Base,
 	}).With(in.Operation.Labels()), nil
 }

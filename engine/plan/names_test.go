@@ -39,6 +39,7 @@ func TestInstanceNames(t *testing.T) {
 func TestAnInstanceIsNamedAfterItsImage(t *testing.T) {
 	for image, want := range map[string]string{
 		"shop": "shop", "shop:2": "shop", "registry:5000/team/shop:2": "shop", "team/shop@sha256:0": "shop", "UPPER": "",
+		"svp-instance/0123456789ab:shop": "shop",
 	} {
 		if got := plan.InstanceNameOf(image); got != want {
 			t.Errorf("InstanceNameOf(%q) = %q, want %q", image, got, want)

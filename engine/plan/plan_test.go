@@ -198,3 +198,19 @@ func TestOperationsAreReadBackFromLabels(t *testing.T) {
 		t.Error("no labels made an operation")
 	}
 }
+
+func TestAnInstanceThatPublishesNothingSaysSo(t *testing.T) {
+	where := identity()
+	where.Publish = nil
+	instance, err := plan.PlanInstance(plan.InstanceInput{
+		Service: service(t, database(), "small"), Identity: where, Image: "sha256:1a57", Base: "sha256:ba5e", Operation: operation(),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, labels := range map[string]driver.Labels{"container": instance.Primary.Labels, "image": instance.Commit.Labels} {
+		if published, said := labels[driver.LabelPublish]; !said || published != "" {
+			t.Errorf("%s: published ports %q, %v: those of another instance's image would show", what, published, said)
+		}
+	}
+}

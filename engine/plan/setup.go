@@ -68,6 +68,9 @@ func instanceOfReference(reference string) string {
 // InstanceNameOf is the name that an instance of that image gets when the user
 // gives none; empty when the image's name is none for an instance.
 func InstanceNameOf(image string) string {
+	if _, name, ok := ParseInstanceReference(image); ok {
+		return name
+	}
 	image, _, _ = strings.Cut(image, "@")
 	if name := instanceOfReference(image); ValidInstanceName(name) {
 		return name
