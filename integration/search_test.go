@@ -28,6 +28,8 @@ import (
 	"github.com/docker/docker/api/types/network"
 	"github.com/docker/docker/api/types/volume"
 	"github.com/docker/docker/client"
+
+	"github.com/servicepack/svp/integration/svptest"
 )
 
 // search looks for secrets in all the shapes that they may have taken.
@@ -133,12 +135,12 @@ func (s *search) export(t *testing.T, id, where string, private bool) {
 func (s *search) inspections(t *testing.T) {
 	t.Helper()
 	ctx, api := t.Context(), suite.Host.API
-	containers, err := api.ContainerList(ctx, container.ListOptions{All: true})
+	containers, err := svptest.Steadily(func() ([]container.Summary, error) { return api.ContainerList(ctx, container.ListOptions{All: true}) })
 	change(t, err)
 	for _, c := range containers {
 		s.inspection(t, "container "+c.ID, func() (any, []byte, error) { return api.ContainerInspectWithRaw(ctx, c.ID, true) })
 	}
-	images, err := api.ImageList(ctx, image.ListOptions{All: true})
+	images, err := svptest.Steadily(func() ([]image.Summary, error) { return api.ImageList(ctx, image.ListOptions{All: true}) })
 	change(t, err)
 	for _, i := range images {
 		s.inspection(t, "image "+i.ID, func() (any, []byte, error) {
@@ -151,12 +153,12 @@ func (s *search) inspections(t *testing.T) {
 			return history, nil, err
 		})
 	}
-	volumes, err := api.VolumeList(ctx, volume.ListOptions{})
+	volumes, err := svptest.Steadily(func() (volume.ListResponse, error) { return api.VolumeList(ctx, volume.ListOptions{}) })
 	change(t, err)
 	for _, v := range volumes.Volumes {
 		s.inspection(t, "volume "+v.Name, func() (any, []byte, error) { return api.VolumeInspectWithRaw(ctx, v.Name) })
 	}
-	networks, err := api.NetworkList(ctx, network.ListOptions{})
+	networks, err := svptest.Steadily(func() ([]network.Inspect, error) { return api.NetworkList(ctx, network.ListOptions{}) })
 	change(t, err)
 	for _, n := range networks {
 		s.inspection(t, "network "+n.Name, func() (any, []byte, error) {

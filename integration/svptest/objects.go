@@ -66,8 +66,20 @@ func isOurs(labels map[string]string) bool {
 	return false
 }
 
+// Steadily repeats a listing that fails: where things come and go at the same
+// time, Podman fails it for one of them that has just gone.
+func Steadily[T any](list func() (T, error)) (T, error) {
+	const attempts = 10
+	for attempt := 1; ; attempt++ {
+		listed, err := list()
+		if err == nil || attempt == attempts {
+			return listed, err
+		}
+	}
+}
+
 func (h *Host) containers(ctx context.Context) ([]Object, error) {
-	list, err := h.API.ContainerList(ctx, container.ListOptions{All: true})
+	list, err := Steadily(func() ([]container.Summary, error) { return h.API.ContainerList(ctx, container.ListOptions{All: true}) })
 	objects := make([]Object, 0, len(list))
 	for _, c := range list {
 		objects = append(objects, Object{"container", c.ID, strings.Join(c.Names, " "), c.Labels})
@@ -76,7 +88,7 @@ func (h *Host) containers(ctx context.Context) ([]Object, error) {
 }
 
 func (h *Host) images(ctx context.Context) ([]Object, error) {
-	list, err := h.API.ImageList(ctx, image.ListOptions{})
+	list, err := Steadily(func() ([]image.Summary, error) { return h.API.ImageList(ctx, image.ListOptions{}) })
 	objects := make([]Object, 0, len(list))
 	for _, i := range list {
 		objects = append(objects, Object{"image", i.ID, strings.Join(i.RepoTags, " "), i.Labels})
@@ -85,7 +97,7 @@ func (h *Host) images(ctx context.Context) ([]Object, error) {
 }
 
 func (h *Host) volumes(ctx context.Context) ([]Object, error) {
-	list, err := h.API.VolumeList(ctx, volume.ListOptions{})
+	list, err := Steadily(func() (volume.ListResponse, error) { return h.API.VolumeList(ctx, volume.ListOptions{}) })
 	objects := make([]Object, 0, len(list.Volumes))
 	for _, v := range list.Volumes {
 		objects = append(objects, Object{"volume", v.Name, v.Name, v.Labels})
@@ -94,7 +106,7 @@ func (h *Host) volumes(ctx context.Context) ([]Object, error) {
 }
 
 func (h *Host) networks(ctx context.Context) ([]Object, error) {
-	list, err := h.API.NetworkList(ctx, network.ListOptions{})
+	list, err := Steadily(func() ([]network.Inspect, error) { return h.API.NetworkList(ctx, network.ListOptions{}) })
 	objects := make([]Object, 0, len(list))
 	for _, n := range list {
 		objects = append(objects, Object{"network", n.ID, n.Name, n.Labels})
@@ -147,7 +159,7 @@ func (s *Suite) List(t testing.TB, packOrInstance ...string) []Object {
 func (s *Suite) sweep(ctx context.Context) error {
 	made, err := s.Host.Objects(ctx, func(o Object) bool {
 		return strings.HasPrefix(o.Labels[LabelPack], s.run+"-") ||
-			strings.HasPrefix(o.Labels[LabelInstance], s.run+"-") || o.Name == s.Network()
+			strings.HasPrefix(o.Labels[LabelInstance], s.run+"-") || strings.HasPrefix(o.Name, s.Network())
 	})
 	errs := []error{err}
 	for _, object := range made {

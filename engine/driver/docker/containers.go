@@ -43,7 +43,9 @@ func (d *Driver) Container(ctx context.Context, name string) (driver.Container, 
 // Containers lists the containers that carry all the labels. Exit codes and
 // times of start are only known to Container.
 func (d *Driver) Containers(ctx context.Context, labels driver.Labels) ([]driver.Container, error) {
-	summaries, err := d.client.ContainerList(ctx, container.ListOptions{All: true, Filters: labelFilters(labels)})
+	summaries, err := steadily(ctx, func() ([]container.Summary, error) {
+		return d.client.ContainerList(ctx, container.ListOptions{All: true, Filters: labelFilters(labels)})
+	})
 	if err != nil {
 		return nil, fmt.Errorf("list containers: %w", mapError(ctx, err))
 	}
@@ -149,6 +151,7 @@ func (d *Driver) StopContainer(ctx context.Context, name string, grace time.Dura
 // RemoveContainer kills and removes the container. It returns when the
 // container's name is free, also when somebody else is removing it.
 func (d *Driver) RemoveContainer(ctx context.Context, name string) error {
+	d.kill(ctx, name)
 	options := container.RemoveOptions{Force: true, RemoveVolumes: true}
 	err := d.client.ContainerRemove(ctx, name, options)
 	for err != nil && strings.Contains(err.Error(), "is already in progress") {

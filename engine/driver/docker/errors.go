@@ -36,7 +36,7 @@ func mapError(ctx context.Context, err error) error {
 	case strings.Contains(text, "no space left on device"),
 		strings.Contains(text, "disk quota exceeded"):
 		return join(driver.ErrNoSpace, err)
-	case errdefs.IsNotFound(err):
+	case errdefs.IsNotFound(err), vanished(err):
 		return join(driver.ErrNotFound, err)
 	}
 	return err
@@ -52,7 +52,7 @@ func conflictAs(ctx context.Context, meaning, err error) error {
 
 // ignoreAbsent makes removing what is gone, or on its way out, a success.
 func ignoreAbsent(err error) error {
-	if errdefs.IsNotFound(err) || errors.Is(err, driver.ErrNotFound) {
+	if errdefs.IsNotFound(err) || errors.Is(err, driver.ErrNotFound) || vanished(err) {
 		return nil
 	}
 	if err != nil && strings.Contains(err.Error(), "is already in progress") {

@@ -22,7 +22,7 @@ import (
 func (d *Driver) Image(ctx context.Context, ref string) (driver.Image, error) {
 	inspect, err := d.client.ImageInspect(ctx, ref)
 	if err != nil {
-		if errdefs.IsInvalidArgument(err) {
+		if isInvalidReference(err) {
 			err = join(driver.ErrInvalidReference, err)
 		}
 		return driver.Image{}, fmt.Errorf("image %s: %w", ref, mapError(ctx, err))
@@ -38,7 +38,9 @@ func (d *Driver) Image(ctx context.Context, ref string) (driver.Image, error) {
 
 // Images lists the images that carry all the labels.
 func (d *Driver) Images(ctx context.Context, labels driver.Labels) ([]driver.Image, error) {
-	summaries, err := d.client.ImageList(ctx, image.ListOptions{Filters: labelFilters(labels)})
+	summaries, err := steadily(ctx, func() ([]image.Summary, error) {
+		return d.client.ImageList(ctx, image.ListOptions{Filters: labelFilters(labels)})
+	})
 	if err != nil {
 		return nil, fmt.Errorf("list images: %w", mapError(ctx, err))
 	}
@@ -50,6 +52,12 @@ func (d *Driver) Images(ctx context.Context, labels driver.Labels) ([]driver.Ima
 		})
 	}
 	return images, nil
+}
+
+// isInvalidReference also knows Podman's answer, which has the status of a
+// failure of its own.
+func isInvalidReference(err error) bool {
+	return errdefs.IsInvalidArgument(err) || strings.Contains(err.Error(), "invalid reference format")
 }
 
 // imageID gives ids one form: Podman leaves out the name of the hash.
@@ -158,7 +166,7 @@ func (d *Driver) ImportImage(ctx context.Context, ref string, rootfs io.Reader) 
 // TagImage gives the image one more reference.
 func (d *Driver) TagImage(ctx context.Context, source, ref string) error {
 	if err := d.client.ImageTag(ctx, source, ref); err != nil {
-		if errdefs.IsInvalidArgument(err) {
+		if isInvalidReference(err) {
 			err = join(driver.ErrInvalidReference, err)
 		}
 		return fmt.Errorf("tag %s: %w", ref, mapError(ctx, err))

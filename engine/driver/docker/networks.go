@@ -19,7 +19,9 @@ import (
 // Network returns the network of that name.
 func (d *Driver) Network(ctx context.Context, name string) (driver.Network, error) {
 	inspect, err := unambiguously(ctx, d, name, func() (network.Inspect, error) {
-		return d.client.NetworkInspect(ctx, name, network.InspectOptions{})
+		return steadily(ctx, func() (network.Inspect, error) {
+			return d.client.NetworkInspect(ctx, name, network.InspectOptions{})
+		})
 	})
 	if err != nil {
 		return driver.Network{}, fmt.Errorf("network %s: %w", name, mapError(ctx, err))
@@ -44,8 +46,10 @@ func (d *Driver) Network(ctx context.Context, name string) (driver.Network, erro
 // takenAddresses asks the containers and not the network, which knows only of
 // those that run.
 func (d *Driver) takenAddresses(ctx context.Context, name string) ([]netip.Addr, error) {
-	summaries, err := d.client.ContainerList(ctx, container.ListOptions{
-		All: true, Filters: filters.NewArgs(filters.Arg("network", name)),
+	summaries, err := steadily(ctx, func() ([]container.Summary, error) {
+		return d.client.ContainerList(ctx, container.ListOptions{
+			All: true, Filters: filters.NewArgs(filters.Arg("network", name)),
+		})
 	})
 	if err != nil {
 		return nil, fmt.Errorf("network %s: list its containers: %w", name, mapError(ctx, err))
@@ -135,7 +139,9 @@ func (d *Driver) freeSubnet(ctx context.Context, labels driver.Labels) (network.
 	defer func() {
 		_ = d.client.NetworkRemove(context.WithoutCancel(ctx), created.ID)
 	}()
-	inspect, err := d.client.NetworkInspect(ctx, created.ID, network.InspectOptions{})
+	inspect, err := steadily(ctx, func() (network.Inspect, error) {
+		return d.client.NetworkInspect(ctx, created.ID, network.InspectOptions{})
+	})
 	if err != nil {
 		return network.IPAMConfig{}, fmt.Errorf("find a free subnet: %w", err)
 	}
@@ -150,7 +156,9 @@ func (d *Driver) freeSubnet(ctx context.Context, labels driver.Labels) (network.
 // keepOldest removes all but the first of several networks of one name, which
 // Docker makes when it is asked by two at the same moment.
 func (d *Driver) keepOldest(ctx context.Context, name string) error {
-	list, err := d.client.NetworkList(ctx, network.ListOptions{Filters: filters.NewArgs(filters.Arg("name", name))})
+	list, err := steadily(ctx, func() ([]network.Inspect, error) {
+		return d.client.NetworkList(ctx, network.ListOptions{Filters: filters.NewArgs(filters.Arg("name", name))})
+	})
 	if err != nil {
 		return fmt.Errorf("list networks: %w", mapError(ctx, err))
 	}

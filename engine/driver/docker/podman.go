@@ -5,10 +5,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"net"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
+	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types"
 
 	"github.com/servicepack/svp/engine/driver"
@@ -39,15 +43,31 @@ func (d *Driver) isPodman(ctx context.Context) (bool, error) {
 	if d.kind.asked {
 		return d.kind.podman, nil
 	}
-	version, err := d.client.ServerVersion(ctx)
+	podman, err := d.answersAsPodman(ctx)
 	if err != nil {
-		return false, fmt.Errorf("ask the engine for its version: %w", mapError(ctx, err))
+		return false, fmt.Errorf("ask the engine what it is: %w", mapError(ctx, err))
 	}
-	d.kind.asked = true
-	d.kind.podman = slices.ContainsFunc(version.Components, func(component types.ComponentVersion) bool {
-		return strings.HasPrefix(component.Name, "Podman")
-	})
-	return d.kind.podman, nil
+	d.kind.asked, d.kind.podman = true, podman
+	return podman, nil
+}
+
+// answersAsPodman tries Podman's own API, which answers many times faster than
+// a question for the version.
+func (d *Driver) answersAsPodman(ctx context.Context) (bool, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://podman/libpod/_ping", nil)
+	if err != nil {
+		return false, err
+	}
+	dial := d.client.Dialer()
+	transport := &http.Transport{
+		DisableKeepAlives: true,
+		DialContext:       func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) },
+	}
+	response, err := transport.RoundTrip(request)
+	if err != nil {
+		return false, err
+	}
+	return response.StatusCode == http.StatusOK, response.Body.Close()
 }
 
 // commitChanges gives the configuration of an image in the words of a
@@ -89,4 +109,41 @@ func jsonArray(words []string) (string, error) {
 		return "", fmt.Errorf("encode a command: %w", err)
 	}
 	return string(encoded), nil
+}
+
+// vanished tells that somebody else removed a thing while Podman looked at it,
+// which it takes for a failure of its own.
+func vanished(err error) bool {
+	if err == nil || errdefs.IsNotFound(err) {
+		return false
+	}
+	text := err.Error()
+	return strings.Contains(text, "no such container") || strings.Contains(text, "image not known") ||
+		strings.Contains(text, "no such volume")
+}
+
+// steadily looks again when something vanished on the way: what concerns many
+// things must not fail for one of them.
+func steadily[T any](ctx context.Context, look func() (T, error)) (T, error) {
+	const attempts = 20
+	for attempt := 1; ; attempt++ {
+		seen, err := look()
+		if !vanished(err) || attempt == attempts {
+			return seen, err
+		}
+		select {
+		case <-ctx.Done():
+			return seen, ctx.Err()
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// kill ends a container that is to be removed: Podman would ask it to end, and
+// wait for as long as it has to do so.
+func (d *Driver) kill(ctx context.Context, name string) {
+	if podman, err := d.isPodman(ctx); err == nil && podman {
+		// Why it cannot be killed, the removal tells.
+		_ = d.client.ContainerKill(ctx, name, "SIGKILL")
+	}
 }

@@ -12,7 +12,9 @@ import (
 
 // Volumes lists the volumes that carry all the labels.
 func (d *Driver) Volumes(ctx context.Context, labels driver.Labels) ([]driver.Volume, error) {
-	list, err := d.client.VolumeList(ctx, volume.ListOptions{Filters: labelFilters(labels)})
+	list, err := steadily(ctx, func() (volume.ListResponse, error) {
+		return d.client.VolumeList(ctx, volume.ListOptions{Filters: labelFilters(labels)})
+	})
 	if err != nil {
 		return nil, fmt.Errorf("list volumes: %w", mapError(ctx, err))
 	}
