@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"strings"
-
-	"github.com/docker/docker/api/types/container"
 )
 
 // settleAttempts bounds how often a name is made unambiguous.
@@ -25,23 +23,4 @@ func unambiguously[T any](ctx context.Context, d *Driver, network string, call f
 		result, err = call()
 	}
 	return result, err
-}
-
-// startUnambiguously starts a container whose networks are known by their names.
-func (d *Driver) startUnambiguously(ctx context.Context, name string) error {
-	start := func() (struct{}, error) {
-		return struct{}{}, d.client.ContainerStart(ctx, name, container.StartOptions{})
-	}
-	_, err := start()
-	if !isAmbiguous(err) {
-		return err
-	}
-	inspect, inspectErr := d.client.ContainerInspect(ctx, name)
-	if inspectErr != nil || inspect.NetworkSettings == nil {
-		return errors.Join(err, inspectErr)
-	}
-	for network := range inspect.NetworkSettings.Networks {
-		_, err = unambiguously(ctx, d, network, start)
-	}
-	return err
 }

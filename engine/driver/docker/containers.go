@@ -133,7 +133,7 @@ func (d *Driver) CopyFrom(ctx context.Context, name, path string) (io.ReadCloser
 
 // StartContainer starts the container.
 func (d *Driver) StartContainer(ctx context.Context, name string) error {
-	if err := d.startUnambiguously(ctx, name); err != nil {
+	if err := d.client.ContainerStart(ctx, name, container.StartOptions{}); err != nil {
 		return fmt.Errorf("start container: %w", mapError(ctx, err))
 	}
 	return nil

@@ -30,7 +30,8 @@ func mapError(ctx context.Context, err error) error {
 		strings.Contains(text, "address already in use") && strings.Contains(text, "listen"),
 		strings.Contains(text, "ports are not available"):
 		return join(driver.ErrPortInUse, err)
-	case strings.Contains(text, "Address already in use"),
+	// A network that was just made a second time: choosing again settles it.
+	case isAmbiguous(err), strings.Contains(text, "Address already in use"),
 		strings.Contains(text, "already allocated"):
 		return join(driver.ErrAddressInUse, err)
 	case strings.Contains(text, "no space left on device"),
