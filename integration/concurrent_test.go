@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/servicepack/svp/integration/svptest"
@@ -89,19 +90,26 @@ func onlyInstance(t *testing.T, pack, name string, containers, volumes int) {
 func TestManyAtTheSameMoment(t *testing.T) {
 	t.Parallel()
 	pack := tinyPack(t, nil)
+	// A network that is not there yet, which each of them wants to make.
+	network := suite.Network() + "-many"
 	var processes []*svptest.Process
 	for range 4 {
 		name := newName(t)
 		suite.DestroyAfter(t, name)
-		processes = append(processes, suite.Start(t, svptest.Call{Args: []string{"up", pack, name}}))
+		processes = append(processes, suite.Start(t, svptest.Call{Args: []string{"up", pack, name, "--network", network}}))
 	}
-	urls, tokens := map[string]bool{}, map[string]bool{}
+	addresses, tokens := map[string]bool{}, map[string]bool{}
 	for _, process := range processes {
 		env := process.Wait().Env(t)
-		urls[env["URL"][len(env["URL"])-len("000"):]], tokens[env["TOKEN"]] = true, true
+		_, address, _ := strings.Cut(env["URL"], "@")
+		addresses[address], tokens[env["TOKEN"]] = true, true
 	}
-	if len(tokens) != len(processes) || len(urls) != len(processes) {
-		t.Errorf("%d instances have %d tokens and %d addresses", len(processes), len(tokens), len(urls))
+	if len(tokens) != len(processes) || len(addresses) != len(processes) {
+		t.Errorf("%d instances have %d tokens and %d addresses", len(processes), len(tokens), len(addresses))
+	}
+	networks, err := suite.Host.Objects(t.Context(), func(o svptest.Object) bool { return o.Name == network })
+	if err != nil || len(networks) != 1 {
+		t.Errorf("%d networks of one name: %v, %v", len(networks), networks, err)
 	}
 }
 

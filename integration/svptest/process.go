@@ -25,6 +25,7 @@ const DefaultDeadline = 3 * time.Minute
 type Call struct {
 	Args     []string
 	Stdin    io.Reader // nil: empty
+	Terminal *os.File  // takes the place of all three streams
 	Env      []string  // KEY=VALUE, beside what the suite sets
 	Dir      string    // working directory; empty: that of the test
 	Deadline time.Duration
@@ -50,7 +51,7 @@ type Process struct {
 	t              testing.TB
 	args           []string
 	command        *exec.Cmd
-	stdout, stderr *output
+	stdout, stderr *Output
 	started        time.Time
 	deadline       context.Context //nolint:containedctx // the process's own, made and ended with it
 	release        context.CancelFunc
@@ -67,11 +68,15 @@ func (s *Suite) Start(t testing.TB, call Call) *Process {
 	// Not the test's context, so that clean-up can run svp too.
 	ctx, cancel := context.WithTimeout(context.Background(), call.Deadline)
 	p := &Process{
-		t: t, args: call.Args, stdout: &output{}, stderr: &output{}, started: time.Now(), deadline: ctx, release: cancel,
+		t: t, args: call.Args, stdout: &Output{}, stderr: &Output{}, started: time.Now(), deadline: ctx, release: cancel,
 		ended: make(chan struct{}),
 	}
 	p.command = exec.CommandContext(ctx, s.Binary, call.Args...)
 	p.command.Stdin, p.command.Stdout, p.command.Stderr = call.Stdin, p.stdout, p.stderr
+	if call.Terminal != nil {
+		p.command.Stdin, p.command.Stdout, p.command.Stderr = call.Terminal, call.Terminal, call.Terminal
+		p.command.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
+	}
 	p.command.Dir, p.command.Env = call.Dir, s.environment(call.Env)
 	p.command.WaitDelay = 5 * time.Second
 	if err := p.command.Start(); err != nil {
@@ -178,19 +183,21 @@ func (s *Suite) environment(more []string) []string {
 	return append(env, more...)
 }
 
-// output can be read while it is written.
-type output struct {
+// Output can be read while it is written.
+type Output struct {
 	mu     sync.Mutex
 	buffer bytes.Buffer
 }
 
-func (o *output) Write(p []byte) (int, error) {
+// Write adds to the output.
+func (o *Output) Write(p []byte) (int, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.buffer.Write(p)
 }
 
-func (o *output) String() string {
+// String is the output up to now.
+func (o *Output) String() string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.buffer.String()
