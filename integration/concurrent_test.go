@@ -13,13 +13,10 @@ import (
 // instances lists the instances that svp knows with that name.
 func instances(t *testing.T, name string) []string {
 	t.Helper()
-	result := svp(t, "list", "--json").Require(t, 0)
 	var list struct {
 		Instances []struct{ Name, ID string }
 	}
-	if err := json.Unmarshal([]byte(result.Stdout), &list); err != nil {
-		t.Fatalf("list --json: %v: %s", err, result)
-	}
+	decode(t, svp(t, "list", "--json"), &list)
 	var ids []string
 	for _, instance := range list.Instances {
 		if instance.Name == name {
@@ -116,14 +113,20 @@ func TestManyAtTheSameMoment(t *testing.T) {
 // field is a field of a JSON document that svp printed.
 func field(t *testing.T, result svptest.Result, name string) string {
 	t.Helper()
-	result.Require(t, 0)
 	var document map[string]any
-	if err := json.Unmarshal([]byte(result.Stdout), &document); err != nil {
-		t.Fatalf("no JSON document: %v: %s", err, result)
-	}
+	decode(t, result, &document)
 	value, ok := document[name].(string)
 	if !ok {
 		t.Fatalf("no text %q: %s", name, result)
 	}
 	return value
+}
+
+// decode reads the JSON document that svp printed.
+func decode(t *testing.T, result svptest.Result, document any) {
+	t.Helper()
+	result.Require(t, 0)
+	if err := json.Unmarshal([]byte(result.Stdout), document); err != nil {
+		t.Fatalf("no JSON document: %v: %s", err, result)
+	}
 }

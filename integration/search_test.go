@@ -96,9 +96,9 @@ func (s *search) filesystem(t *testing.T, reference string, private bool) {
 	t.Helper()
 	created, err := suite.Host.API.ContainerCreate(t.Context(), &container.Config{Image: reference}, nil, nil, nil, newName(t))
 	change(t, err)
-	t.Cleanup(func() {
+	defer func() {
 		change(t, suite.Host.API.ContainerRemove(context.Background(), created.ID, container.RemoveOptions{Force: true}))
-	})
+	}()
 	s.export(t, created.ID, "image "+reference, private)
 }
 
