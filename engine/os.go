@@ -223,8 +223,11 @@ func importFrom(ctx context.Context, command *exec.Cmd, messages io.Writer, impo
 	}()
 	importErr := importImage(reader)
 	_ = reader.CloseWithError(errors.New("the import has ended"))
-	if err := <-ended; err != nil && ctx.Err() == nil && importErr == nil {
-		return fmt.Errorf("%s: %w", command.Path, err)
+	commandErr := <-ended
+	// A command that failed makes the import fail, which then has little to say,
+	// and the other way round.
+	if commandErr != nil && ctx.Err() == nil && (importErr == nil || errors.Is(importErr, commandErr)) {
+		return fmt.Errorf("%s: %w", command.Path, commandErr)
 	}
 	return importErr
 }
