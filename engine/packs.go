@@ -50,8 +50,8 @@ func (e *Engine) findPack(name string) (folder, origin string, err error) {
 	if name == "" {
 		return "", "", usagef("name a folder, or a pack such as postgresql", "no pack is named")
 	}
-	_, err = os.Stat(name)
-	if err == nil || !errors.Is(err, fs.ErrNotExist) || strings.ContainsAny(name, `/\`) {
+	info, err := os.Stat(name)
+	if err == nil && info.IsDir() || err != nil && !errors.Is(err, fs.ErrNotExist) || strings.ContainsAny(name, `/\`) {
 		return name, originFolder, nil
 	}
 	for _, dir := range e.config.PackPath {
