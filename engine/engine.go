@@ -26,8 +26,8 @@ const DefaultTimeout = 30 * time.Minute
 
 // Config is what an Engine works with. Connect is required.
 type Config struct {
-	// Connect reaches the container host; it is called once, at the first
-	// operation that needs the host.
+	// Connect reaches the container host; it is called by the first operation
+	// that needs the host, and again until it has succeeded once.
 	Connect func(context.Context) (driver.Driver, error)
 	// Events is told what happens, from several goroutines in turn but never
 	// from two at once; nil means nobody listens.
@@ -58,9 +58,10 @@ type Engine struct {
 	config    Config
 	generator *secrets.Generator
 
-	connectOnce sync.Once
-	connected   driver.Driver
-	connectErr  error
+	connectMu  sync.Mutex
+	connected  driver.Driver // nil: not yet
+	connectErr error         // of the last attempt, which ended at connectEnd
+	connectEnd time.Time
 
 	eventMu sync.Mutex
 }
@@ -88,6 +89,8 @@ func New(config Config) (*Engine, error) {
 
 // Close releases the connection to the container host.
 func (e *Engine) Close() error {
+	e.connectMu.Lock()
+	defer e.connectMu.Unlock()
 	if e.connected == nil {
 		return nil
 	}
@@ -96,17 +99,37 @@ func (e *Engine) Close() error {
 
 // Host describes the container host.
 func (e *Engine) Host(ctx context.Context) (driver.Host, error) {
-	d, err := e.driver(ctx)
-	if err != nil {
-		return driver.Host{}, fail("reach the container host", "", err)
-	}
-	host, err := d.Host(ctx)
+	host, err := e.host(ctx)
 	return host, fail("reach the container host", "", err)
 }
 
+func (e *Engine) host(ctx context.Context) (driver.Host, error) {
+	d, err := e.driver(ctx)
+	if err != nil {
+		return driver.Host{}, err
+	}
+	return d.Host(ctx)
+}
+
 func (e *Engine) driver(ctx context.Context) (driver.Driver, error) {
-	e.connectOnce.Do(func() { e.connected, e.connectErr = e.config.Connect(ctx) })
-	return e.connected, e.connectErr
+	asked := time.Now()
+	e.connectMu.Lock()
+	defer e.connectMu.Unlock()
+	switch {
+	case e.connected != nil:
+		return e.connected, nil
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case errors.Is(e.connectErr, driver.ErrUnavailable) && e.connectEnd.After(asked):
+		return nil, e.connectErr // several asked at the same time: one has tried for all
+	}
+	connected, err := e.config.Connect(ctx)
+	e.connectErr, e.connectEnd = err, time.Now()
+	if err != nil {
+		return nil, err
+	}
+	e.connected = connected
+	return connected, nil
 }
 
 func (e *Engine) now() time.Time { return e.config.Now() }

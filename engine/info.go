@@ -204,7 +204,7 @@ func (e *Engine) env(ctx context.Context, name string, view View) (envvar.Set, e
 	switch view {
 	case ViewNetwork:
 	case ViewHost, "":
-		host, err := e.Host(ctx)
+		host, err := e.host(ctx)
 		if err != nil {
 			return nil, envvar.Service{}, err
 		}

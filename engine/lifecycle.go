@@ -27,7 +27,7 @@ func (e *Engine) startNamed(ctx context.Context, name string, timeout time.Durat
 	var host driver.Host
 	err := parallel(
 		func() (err error) { seen, err = e.observeAndSweep(ctx); return err },
-		func() (err error) { host, err = e.Host(ctx); return err },
+		func() (err error) { host, err = e.host(ctx); return err },
 	)
 	if err != nil {
 		return UpResult{}, err

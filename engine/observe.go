@@ -358,7 +358,8 @@ func invalidName(name string) error {
 		"%q is no name for an instance", name)
 }
 
-// parallel runs the functions at the same time and returns all their errors.
+// parallel runs the functions at the same time and returns all their errors, one
+// that several of them met once.
 func parallel(functions ...func() error) error {
 	errs := make([]error, len(functions))
 	var group sync.WaitGroup
@@ -366,5 +367,12 @@ func parallel(functions ...func() error) error {
 		group.Go(func() { errs[i] = function() })
 	}
 	group.Wait()
-	return errors.Join(errs...)
+	said := map[string]bool{}
+	return errors.Join(slices.DeleteFunc(errs, func(err error) bool {
+		if err == nil || said[err.Error()] {
+			return true
+		}
+		said[err.Error()] = true
+		return false
+	})...)
 }

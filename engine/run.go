@@ -47,7 +47,7 @@ func (e *Engine) run(ctx context.Context, o *RunOptions) (UpResult, error) {
 	err = parallel(
 		func() (err error) { image, template, err = e.readInstanceImage(ctx, o.Image, operation); return err },
 		func() (err error) { seen, err = e.observeAndSweep(ctx); return err },
-		func() (err error) { host, err = e.Host(ctx); return err },
+		func() (err error) { host, err = e.host(ctx); return err },
 	)
 	if err != nil {
 		return UpResult{}, err

@@ -61,7 +61,7 @@ func (e *Engine) up(ctx context.Context, o *UpOptions) (UpResult, error) {
 	err = parallel(
 		func() (err error) { described, err = opened.Describe(ctx); return err },
 		func() (err error) { seen, err = e.observeAndSweep(ctx); return err },
-		func() (err error) { host, err = e.Host(ctx); return err },
+		func() (err error) { host, err = e.host(ctx); return err },
 	)
 	if err != nil {
 		return UpResult{}, firstOfPack(err)
