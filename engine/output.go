@@ -2,9 +2,11 @@ package engine
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -39,7 +41,7 @@ type phase struct {
 	log     *os.File
 }
 
-// beginPhase announces the step. Values of the set never appear in its output.
+// beginPhase announces the step. Secrets of the set never appear in its output.
 // A log that cannot be written is a warning: it must not keep a database down.
 func (e *Engine) beginPhase(name, subject string, hidden envvar.Set) *phase {
 	p := &phase{engine: e, name: name, subject: subject, started: e.now(), hide: hider(hidden)}
@@ -57,12 +59,21 @@ func (e *Engine) beginPhase(name, subject string, hidden envvar.Set) *phase {
 // shortestHidden keeps a value such as "a" from being taken out of every word.
 const shortestHidden = 4
 
+// hider takes the secrets out of a line, also where a URL holds them. The other
+// variables are no secrets, and a log without them would say little.
 func hider(hidden envvar.Set) *strings.Replacer {
-	var pairs []string
+	var values []string
 	for _, variable := range hidden {
-		if value := variable.Value.Reveal(); len(value) >= shortestHidden {
-			pairs = append(pairs, value, "[redacted]")
+		value := variable.Value.Reveal()
+		if variable.Secret && len(value) >= shortestHidden {
+			values = append(values, value, url.QueryEscape(value), url.PathEscape(value))
 		}
+	}
+	// One that begins with another goes first: nothing of it may be left over.
+	slices.SortFunc(values, func(a, b string) int { return cmp.Compare(len(b), len(a)) })
+	pairs := make([]string, 0, 2*len(values))
+	for _, value := range values {
+		pairs = append(pairs, value, "[redacted]")
 	}
 	return strings.NewReplacer(pairs...)
 }
