@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"io"
 
 	"github.com/servicepack/svp/engine/archive"
 	"github.com/servicepack/svp/engine/driver"
@@ -79,8 +80,8 @@ func (e *Engine) runToEnd(ctx context.Context, container string, output *phase) 
 	if err != nil {
 		return driver.Exit{}, err
 	}
-	copied := make(chan error, 1)
-	go func() { copied <- attachment.Output(output, output) }()
+	copied, stop := follow(attachment, output, output)
+	defer stop()
 	if err := d.StartContainer(ctx, container); err != nil {
 		return driver.Exit{}, err
 	}
@@ -90,4 +91,18 @@ func (e *Engine) runToEnd(ctx context.Context, container string, output *phase) 
 	}
 	// The rest of the output arrives after the end.
 	return exit, <-copied
+}
+
+// follow copies what a container writes until its output ends, or until stop is
+// called; then nothing is written any more.
+func follow(attachment driver.Attachment, stdout, stderr io.Writer) (copied <-chan error, stop func()) {
+	result, ended := make(chan error, 1), make(chan struct{})
+	go func() {
+		defer close(ended)
+		result <- attachment.Output(stdout, stderr)
+	}()
+	return result, func() {
+		_ = attachment.Close() // what it has to say, Output says too
+		<-ended
+	}
 }

@@ -173,8 +173,8 @@ func (l *launch) setUpAndCommit(ctx context.Context, id, token string) (image st
 		return "", err
 	}
 	output := newLineWriter(step, token)
-	copied := make(chan error, 1)
-	go func() { copied <- attachment.Output(output, step) }()
+	copied, stop := follow(attachment, output, step)
+	defer stop()
 	if err := l.driver.StartContainer(ctx, id); err != nil {
 		return "", err
 	}
