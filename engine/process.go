@@ -37,8 +37,14 @@ func thisProcess() process {
 }
 
 // runs tells whether that very process, and not a later one of the same number,
-// is there.
-func (p process) runs() bool { return exists(p.pid) && startOf(p.pid) == p.start }
+// is there. Where the start of a process is hidden, any of the number counts.
+func (p process) runs() bool {
+	if !exists(p.pid) {
+		return false
+	}
+	start := startOf(p.pid)
+	return start == "" || start == p.start
+}
 
 func machineName() string {
 	name, err := os.Hostname()

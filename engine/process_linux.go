@@ -1,9 +1,11 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strings"
+	"syscall"
 )
 
 func machine() string {
@@ -18,10 +20,15 @@ func machine() string {
 	return strings.Join([]string{machineName(), strings.TrimSpace(string(boot)), namespace}, "+")
 }
 
+// exists asks the kernel where /proc says nothing: it may be mounted so that it
+// hides the processes of others (hidepid in proc(5)).
 func exists(pid int) bool {
 	fields := statOf(pid)
+	if len(fields) == 0 {
+		return errors.Is(syscall.Kill(pid, 0), syscall.EPERM)
+	}
 	// One that has ended stays until its parent looks, which may be never.
-	return len(fields) > 0 && fields[0] != "Z"
+	return fields[0] != "Z"
 }
 
 // startOf is field 22 of proc(5)'s stat: clock ticks since boot.
