@@ -48,7 +48,7 @@ type Component struct {
 	Container string    `json:"container"`
 	State     string    `json:"state"`
 	ExitCode  int       `json:"exit_code"`
-	Started   time.Time `json:"started"`
+	Started   time.Time `json:"started,omitzero"` // known to Info, and not to List
 }
 
 // Volume is one volume of an instance.
