@@ -28,7 +28,9 @@ func (d *Driver) Volumes(ctx context.Context, labels driver.Labels) ([]driver.Vo
 
 // CreateVolume makes the volume where it is absent.
 func (d *Driver) CreateVolume(ctx context.Context, name string, labels driver.Labels) error {
-	if _, err := d.client.VolumeCreate(ctx, volume.CreateOptions{Name: name, Labels: labels}); err != nil {
+	_, err := d.client.VolumeCreate(ctx, volume.CreateOptions{Name: name, Labels: labels})
+	// Podman says so to the slower of two that make it at the same moment.
+	if err != nil && !alreadyExists(err) {
 		return fmt.Errorf("create volume %s: %w", name, mapError(ctx, err))
 	}
 	return nil
