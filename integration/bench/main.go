@@ -61,7 +61,7 @@ func run() int {
 func parse(args []string) (options, error) {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	only := flags.String("only", "", "measure one `SECTION`: "+strings.Join(sectionNames(), ", "))
-	pairs := flags.Int("pairs", 7, "measure each figure `N` times; builds a third as often")
+	pairs := flags.Int("pairs", 7, "measure each figure `N` times; builds at most three times")
 	packs := flags.String("packs", "", "measure these packs, separated by commas (default: all in packs/)")
 	svp := flags.String("svp", "bin/svp", "measure this `PROGRAM`")
 	if err := flags.Parse(args); err != nil {
