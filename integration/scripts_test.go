@@ -20,7 +20,8 @@ var scripted = map[string]string{
 case $1 in
 status) cat >/dev/null; exit "$2" ;;
 hang) trap '' INT; echo "$$" >/run/hanging; echo hanging; sleep 3600; exit 1 ;;
-size) stty size; read -r line; stty size; exit ;;
+size) until [ "$(stty size)" != "0 0" ]; do sleep 0.01; done # engines before API 1.42 tell it a moment later
+	stty size; read -r line; stty size; exit ;;
 signal) trap 'echo told; exit 9' INT; echo ready; while :; do sleep 0.05; done ;;
 esac
 printf 'arguments:'
