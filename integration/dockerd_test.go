@@ -45,8 +45,8 @@ func TestDockerdRestarts(t *testing.T) {
 		if now := field(t, run("info", name, "--json"), "address"); now != address {
 			t.Errorf("after %v the address is %s, was %s", signal, now, address)
 		}
-		if real := run("shell", name, "--", "sh", "-c", "hostname -I").Require(t, 0); strings.TrimSpace(real.Stdout) != address {
-			t.Errorf("after %v the container has address %q, svp says %s", signal, real.Stdout, address)
+		if own := run("shell", name, "--", "sh", "-c", "hostname -I").Require(t, 0); strings.TrimSpace(own.Stdout) != address {
+			t.Errorf("after %v the container has address %q, svp says %s", signal, own.Stdout, address)
 		}
 		if data := run("shell", name, "--", "cat", "/srv/tiny/data").Require(t, 0); data.Stdout != "kept\n" {
 			t.Errorf("after %v the data is %q", signal, data.Stdout)

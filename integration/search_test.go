@@ -264,7 +264,12 @@ func (w *watcher) events(ctx context.Context, messages <-chan events.Message, fa
 					w.look("containers", "a container", raw)
 				}
 			}
-		case <-failed:
+		case <-ctx.Done():
+			return
+		case err := <-failed:
+			if ctx.Err() == nil {
+				w.look("events", "nothing, but the events ended: "+err.Error(), w.search.shapes[0])
+			}
 			return
 		}
 	}

@@ -47,7 +47,7 @@ func TestBuildIsReused(t *testing.T) {
 	}
 	change(t, os.WriteFile(file, []byte("value=2\n"), 0o600))
 	differs("a changed byte", build())
-	change(t, os.Chmod(file, 0o700)) //nolint:gosec // a pack's script
+	change(t, os.Chmod(file, 0o700))
 	differs("a file made executable", build())
 	change(t, os.Rename(file, file+".d"))
 	differs("a file renamed", build())

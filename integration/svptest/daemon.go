@@ -34,7 +34,7 @@ func (s *Suite) StartDaemon(t testing.TB, diskBytes int64) *Daemon {
 	if os.Geteuid() != 0 {
 		t.Fatal("this test starts a Docker daemon of its own, which needs root: run the tests as root")
 	}
-	folder, err := os.MkdirTemp("", "svpd-") // short, as paths of sockets must be
+	folder, err := os.MkdirTemp("", "svpd-") //nolint:usetesting // short, as paths of sockets must be
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -80,10 +80,10 @@ func (s *Suite) WritePack(t testing.TB, files map[string]string) string {
 		if strings.HasPrefix(name, "bin/") {
 			mode = 0o755
 		}
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil { //nolint:gosec // a pack is no secret
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(path, []byte(content), mode); err != nil { //nolint:gosec // a pack is no secret
+		if err := os.WriteFile(path, []byte(content), mode); err != nil {
 			t.Fatal(err)
 		}
 	}
