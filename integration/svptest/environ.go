@@ -9,16 +9,17 @@ import (
 )
 
 // Environ is the environment of a program that calls svp: that of svp itself,
-// with svp on PATH, and the caches of Go, which would otherwise be made anew.
-func (s *Suite) Environ(t testing.TB, more ...string) []string {
+// with the folders and svp on PATH, and the caches of Go, which would otherwise be
+// made anew.
+func (s *Suite) Environ(t testing.TB, folders ...string) []string {
 	t.Helper()
 	folder := t.TempDir()
 	// The binary may have any name.
 	if err := os.Symlink(s.Binary, filepath.Join(folder, "svp")); err != nil {
 		t.Fatal(err)
 	}
-	env := s.environment([]string{"PATH=" + folder + string(os.PathListSeparator) + os.Getenv("PATH")})
-	return append(append(env, goCaches(t)...), more...)
+	path := strings.Join(append(folders, folder, os.Getenv("PATH")), string(os.PathListSeparator))
+	return s.environment(append(goCaches(t), "PATH="+path))
 }
 
 func goCaches(t testing.TB) []string {
