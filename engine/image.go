@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 
@@ -44,7 +45,41 @@ func (e *Engine) buildImage(ctx context.Context, build imageBuild) (image string
 	if exit.Code != 0 {
 		return "", &ScriptError{Script: build.script, Status: exit.Code, OutOfMemory: exit.OutOfMemory}
 	}
-	return d.Commit(ctx, id, build.commit)
+	return e.commitNamed(ctx, id, build.commit)
+}
+
+// commitNamed makes an image of the container and then gives it its name. The host
+// finishes a commit that nobody waits for, and an interrupted build names nothing.
+func (e *Engine) commitNamed(ctx context.Context, container string, spec driver.CommitSpec) (string, error) {
+	d, err := e.driver(ctx)
+	if err != nil {
+		return "", err
+	}
+	reference := spec.Reference
+	spec.Reference = ""
+	image, err := d.Commit(context.WithoutCancel(ctx), container, spec)
+	if err != nil {
+		return "", err
+	}
+	if reference == "" {
+		return image, nil
+	}
+	if err := d.TagImage(ctx, image, reference); err != nil {
+		return "", errors.Join(err, e.discardImage(ctx, image))
+	}
+	return image, nil
+}
+
+// discardImage removes an image that is of no use, also when the operation's
+// context has ended.
+func (e *Engine) discardImage(ctx context.Context, image string) error {
+	d, err := e.driver(ctx)
+	if err != nil {
+		return err
+	}
+	cleanup, cancel := cleanupContext(ctx)
+	defer cancel()
+	return d.RemoveImage(cleanup, image)
 }
 
 // removeAfter removes a container when an operation is over, also when its

@@ -70,7 +70,13 @@ func (e *Engine) setup(ctx context.Context, o SetupOptions) (SetupResult, error)
 	if err != nil {
 		return SetupResult{}, err
 	}
-	id, err := e.setupImage(ctx, o, service, base, template)
+	operation, err := e.newOperation(o.Timeout)
+	if err != nil {
+		return SetupResult{}, err
+	}
+	id, err := e.setupImage(ctx, plan.SetupInput{
+		Service: service, Base: base, Instance: plan.InstanceOfReference(o.Tag), Tag: o.Tag, Operation: operation,
+	}, template)
 	if err != nil {
 		return SetupResult{}, err
 	}
@@ -109,19 +115,15 @@ func (e *Engine) findBase(ctx context.Context, reference string) (driver.Image, 
 	return base, nil
 }
 
-func (e *Engine) setupImage(ctx context.Context, o SetupOptions, service plan.Service, base driver.Image, template envvar.Set) (string, error) {
-	operation, err := e.newOperation(o.Timeout)
-	if err != nil {
-		return "", err
-	}
-	authorities, err := e.provideCA(ctx, operation)
+// setupImage makes an instance image in a container of its own.
+func (e *Engine) setupImage(ctx context.Context, in plan.SetupInput, template envvar.Set) (string, error) {
+	authorities, err := e.provideCA(ctx, in.Operation)
 	if err != nil {
 		return "", err
 	}
 	defer authorities.remove(ctx)
-	setup, err := plan.PlanSetup(plan.SetupInput{
-		Service: service, Base: base, Tag: o.Tag, CAVolume: authorities.volume, Operation: operation,
-	})
+	in.CAVolume = authorities.volume
+	setup, err := plan.PlanSetup(in)
 	if err != nil {
 		return "", err
 	}
@@ -137,7 +139,7 @@ func (e *Engine) setupImage(ctx context.Context, o SetupOptions, service plan.Se
 		return "", err
 	}
 	return e.buildImage(ctx, imageBuild{
-		phase: "setup", subject: o.Tag, script: "bin/build setup",
+		phase: "setup", subject: in.Instance, script: "bin/build setup",
 		container: setup.Container, commit: setup.Commit,
 		files: append(files, authorities.entries...), hidden: template,
 	})

@@ -135,10 +135,25 @@ func (e *Engine) upNew(ctx context.Context, o UpOptions, dir *pack.Dir, describe
 	if err != nil {
 		return UpResult{}, err
 	}
-	made, err := e.create(ctx, creation{
+	wanted := creation{
 		name: o.Name, service: service, template: template, image: base.ID, base: base.ID, firstTime: true,
 		publish: o.Publish, public: o.Public, host: host, operation: operation, timeout: o.Timeout,
-	}, seen)
+	}
+	if e.config.CABundle != "" {
+		// The authorities are mounted, and mounts last as long as a container: the
+		// set-up gets one of its own.
+		wanted.firstTime = false
+		wanted.image, err = e.setupImage(ctx, plan.SetupInput{
+			Service: service, Base: driver.Image{ID: base.ID}, Instance: o.Name, Operation: operation,
+		}, template)
+		if err != nil {
+			return UpResult{}, err
+		}
+	}
+	made, err := e.create(ctx, wanted, seen)
+	if err != nil && !wanted.firstTime {
+		err = errors.Join(err, e.discardImage(ctx, wanted.image))
+	}
 	if err != nil {
 		return UpResult{}, err
 	}

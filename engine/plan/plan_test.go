@@ -124,7 +124,7 @@ func TestABaseImageIsReusedForTheSamePackOnTheSameOSImage(t *testing.T) {
 
 func TestAnInstanceImageIsSetUpInAContainerOfItsOwn(t *testing.T) {
 	setup, err := plan.PlanSetup(plan.SetupInput{
-		Service: service(t, database(), "small"), Base: driver.Image{ID: "sha256:ba5e"}, Tag: "shop/db:2", Operation: operation(),
+		Service: service(t, database(), "small"), Base: driver.Image{ID: "sha256:ba5e"}, Instance: "db", Tag: "shop/db:2", Operation: operation(),
 	})
 	if err != nil {
 		t.Fatal(err)

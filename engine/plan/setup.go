@@ -11,7 +11,8 @@ import (
 type SetupInput struct {
 	Service   Service
 	Base      driver.Image
-	Tag       string
+	Instance  string // the name that the scripts see
+	Tag       string // may be empty
 	CAVolume  string
 	Operation Operation
 }
@@ -35,7 +36,7 @@ func PlanSetup(in SetupInput) (Setup, error) {
 	}).With(in.Operation.Labels())
 	cache := CacheVolumeName(in.Service.Pack)
 	mounts := []driver.Mount{{Volume: cache, Path: CacheDir}}
-	variables := setupVariables(in.Service, instanceOfReference(in.Tag))
+	variables := setupVariables(in.Service, in.Instance)
 	if in.CAVolume != "" {
 		variables = append(variables, caVariables()...)
 		mounts = append(mounts, driver.Mount{Volume: in.CAVolume, Path: CADir})
@@ -59,8 +60,8 @@ func setupVariables(service Service, instance string) []string {
 	}, service.parameterVariables()...)
 }
 
-// instanceOfReference names the instance after its image: "shop/db:2" is db.
-func instanceOfReference(reference string) string {
+// InstanceOfReference names an instance after its image: "shop/db:2" is db.
+func InstanceOfReference(reference string) string {
 	name, _, _ := strings.Cut(path.Base(reference), ":")
 	return name
 }
@@ -72,7 +73,7 @@ func InstanceNameOf(image string) string {
 		return name
 	}
 	image, _, _ = strings.Cut(image, "@")
-	if name := instanceOfReference(image); ValidInstanceName(name) {
+	if name := InstanceOfReference(image); ValidInstanceName(name) {
 		return name
 	}
 	return ""
