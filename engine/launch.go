@@ -223,13 +223,7 @@ func (l *launch) commit(ctx context.Context, container string) (image string, er
 func (l *launch) keepRunning(ctx context.Context, containers ...string) error {
 	tasks := make([]func() error, 0, len(containers))
 	for _, id := range containers {
-		tasks = append(tasks, func() error {
-			err := l.driver.KeepRunning(ctx, id, true)
-			if errors.Is(err, driver.ErrUnsupported) {
-				return nil // a service that may not come back by itself is better than none
-			}
-			return err
-		})
+		tasks = append(tasks, func() error { return l.driver.KeepRunning(ctx, id) })
 	}
 	return parallel(tasks...)
 }

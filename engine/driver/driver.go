@@ -72,8 +72,9 @@ type Containers interface {
 	// RemoveContainer kills and removes the container with its anonymous
 	// volumes. An absent container is no error.
 	RemoveContainer(ctx context.Context, container string) error
-	// KeepRunning sets whether the host restarts the container when it ends.
-	KeepRunning(ctx context.Context, container string, keep bool) error
+	// KeepRunning lets the host restart the container, which was made to last,
+	// when it ends, until somebody stops it.
+	KeepRunning(ctx context.Context, container string) error
 	// WaitExit registers the interest before it returns, so that a container
 	// started afterwards cannot end unseen; the channel yields one value.
 	WaitExit(ctx context.Context, container string) (<-chan Exit, error)

@@ -91,9 +91,10 @@ type ContainerSpec struct {
 	// Confined drops the privileges that a service does not need: a minimal
 	// capability set, no new privileges, a limit of processes.
 	Confined bool
-	// KeepRunning lets the host restart the container when it ends, until
-	// somebody stops it.
-	KeepRunning bool
+	// Lasting tells that the driver will be asked to keep the container running.
+	// A host that settles this when the container is made restarts it from the
+	// start; one with Input not when it ends with status 0.
+	Lasting bool
 	// Isolated leaves no network, no capability and a read-only file system.
 	Isolated bool
 }

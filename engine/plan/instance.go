@@ -140,7 +140,7 @@ func primary(in InstanceInput, labels driver.Labels, mounts []driver.Mount) driv
 	spec := driver.ContainerSpec{
 		Name: ContainerName(in.Identity.Name), Image: in.Image,
 		WorkingDir: ServiceDir, Hostname: hostname(in.Identity.Name),
-		StopGrace: StopGrace, Mounts: mounts, Limits: in.Service.Limits, Confined: true,
+		StopGrace: StopGrace, Mounts: mounts, Limits: in.Service.Limits, Confined: true, Lasting: true,
 		Network: driver.NetworkSpec{
 			Name: in.Identity.Network, Address: in.Identity.Address, Aliases: []string{in.Identity.Name},
 		},
@@ -166,7 +166,7 @@ func componentSpec(in InstanceInput, component string, labels driver.Labels, mou
 	return driver.ContainerSpec{
 		Name:  ComponentContainerName(in.Identity.Name, in.Identity.ID, component),
 		Image: in.Image, Entrypoint: command[:1], Command: command[1:],
-		WorkingDir: ServiceDir, StopGrace: StopGrace, Mounts: mounts, Limits: in.Service.Limits, Confined: true,
+		WorkingDir: ServiceDir, StopGrace: StopGrace, Mounts: mounts, Limits: in.Service.Limits, Confined: true, Lasting: true,
 		Network: driver.NetworkSpec{JoinContainer: ContainerName(in.Identity.Name)},
 		Labels: labels.With(driver.Labels{
 			driver.LabelRole: driver.RoleService, driver.LabelComponent: component,

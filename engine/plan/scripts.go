@@ -24,6 +24,7 @@ const (
 	configDir      = "/etc/servicepack"
 	entrypointFile = "/etc/servicepack/entrypoint"
 	firstStartFile = "/etc/servicepack/first-start"
+	begunMark      = "/etc/servicepack/begun"
 	setUpMark      = "/etc/servicepack/set-up"
 )
 
@@ -41,6 +42,9 @@ exec "$@"
 // committed, on a standard output that is its alone; then it waits for a line.
 // When svp is killed meanwhile, the input ends and so does the container. At every
 // later start there is only the service.
+//
+// A host that restarts containers from the start leaves alone what ends with
+// status 0: so it ends where svp will not go on.
 const firstStartScript = `#!/bin/sh
 token=$1
 shift
@@ -49,6 +53,8 @@ set -a
 set +a
 cd ` + ServiceDir + ` || exit 125
 if [ ! -e ` + setUpMark + ` ]; then
+	[ ! -e ` + begunMark + ` ] || exit 0
+	: >` + begunMark + `
 	(
 		while [ "$1" != -- ]; do export "$1"; shift; done
 		mkdir -p "$SVP_CACHE_DIR"
@@ -57,7 +63,7 @@ if [ ! -e ` + setUpMark + ` ]; then
 	rm -rf ` + CacheDir + `
 	: >` + setUpMark + `
 	echo "$token"
-	read -r go || exit 1
+	read -r go || exit 0
 fi
 while [ "$1" != -- ]; do shift; done
 shift

@@ -41,10 +41,9 @@ func containerConfig(spec driver.ContainerSpec) (*container.Config, *container.H
 
 func hostConfig(spec driver.ContainerSpec) *container.HostConfig {
 	host := &container.HostConfig{
-		RestartPolicy: restartPolicy(spec.KeepRunning),
-		PortBindings:  portBindings(spec.Publish),
-		Mounts:        mounts(spec.Mounts),
-		ShmSize:       spec.Limits.ShmBytes,
+		PortBindings: portBindings(spec.Publish),
+		Mounts:       mounts(spec.Mounts),
+		ShmSize:      spec.Limits.ShmBytes,
 		Resources: container.Resources{
 			Memory: spec.Limits.MemoryBytes, NanoCPUs: int64(spec.Limits.CPUs * 1e9),
 		},
@@ -83,13 +82,6 @@ func confine(host *container.HostConfig, capabilities []string) {
 	host.CapDrop = []string{"ALL"}
 	host.CapAdd = capabilities
 	host.SecurityOpt = []string{"no-new-privileges"}
-}
-
-func restartPolicy(keep bool) container.RestartPolicy {
-	if keep {
-		return container.RestartPolicy{Name: container.RestartPolicyUnlessStopped}
-	}
-	return container.RestartPolicy{Name: container.RestartPolicyDisabled}
 }
 
 func networkingConfig(spec driver.NetworkSpec) *network.NetworkingConfig {

@@ -101,6 +101,9 @@ func state(status string) driver.ContainerState {
 // CreateContainer makes a container.
 func (d *Driver) CreateContainer(ctx context.Context, spec driver.ContainerSpec) (string, error) {
 	config, host, networking := containerConfig(spec)
+	if spec.Lasting && d.settlesRestarts(ctx) {
+		host.RestartPolicy = settledRestarts(spec)
+	}
 	created, err := d.client.ContainerCreate(ctx, config, host, networking, nil, spec.Name)
 	if err != nil {
 		if strings.Contains(err.Error(), "storage-opt") {
@@ -168,14 +171,13 @@ func (d *Driver) RemoveContainer(ctx context.Context, name string) error {
 	return nil
 }
 
-// KeepRunning sets whether the engine restarts the container when it ends.
-func (d *Driver) KeepRunning(ctx context.Context, name string, keep bool) error {
-	_, err := d.client.ContainerUpdate(ctx, name, container.UpdateConfig{RestartPolicy: restartPolicy(keep)})
-	if errdefs.IsNotFound(err) {
-		// Podman before version 5 has no such call.
-		if podman, kindErr := d.isPodman(ctx); kindErr == nil && podman {
-			err = join(driver.ErrUnsupported, err)
-		}
+// KeepRunning lets the engine restart the container when it ends.
+func (d *Driver) KeepRunning(ctx context.Context, name string) error {
+	_, err := d.client.ContainerUpdate(ctx, name, container.UpdateConfig{
+		RestartPolicy: container.RestartPolicy{Name: container.RestartPolicyUnlessStopped},
+	})
+	if errdefs.IsNotFound(err) && d.settlesRestarts(ctx) {
+		return nil
 	}
 	if err != nil {
 		return fmt.Errorf("set restart policy: %w", mapError(ctx, err))

@@ -14,6 +14,7 @@ import (
 
 	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types"
+	"github.com/docker/docker/api/types/container"
 
 	"github.com/servicepack/svp/engine/driver"
 )
@@ -140,10 +141,28 @@ func steadily[T any](ctx context.Context, look func() (T, error)) (T, error) {
 }
 
 // kill ends a container that is to be removed: Podman would ask it to end, and
-// wait for as long as it has to do so.
+// wait for as long as it has to do so. One that was killed by a signal it might
+// start again, so it is stopped, without any grace.
 func (d *Driver) kill(ctx context.Context, name string) {
 	if podman, err := d.isPodman(ctx); err == nil && podman {
-		// Why it cannot be killed, the removal tells.
-		_ = d.client.ContainerKill(ctx, name, "SIGKILL")
+		// Why it cannot be ended, the removal tells.
+		none := 0
+		_ = d.client.ContainerStop(ctx, name, container.StopOptions{Timeout: &none})
 	}
+}
+
+// settlesRestarts tells that the engine cannot be told later whether to restart
+// a container: Podman could not before its version 5.
+func (d *Driver) settlesRestarts(ctx context.Context) bool {
+	// An engine that does not even say what it is fails the call that follows.
+	podman, err := d.isPodman(ctx)
+	return err == nil && podman
+}
+
+// settledRestarts leaves a container that waits for input a way to end for good.
+func settledRestarts(spec driver.ContainerSpec) container.RestartPolicy {
+	if spec.Input {
+		return container.RestartPolicy{Name: container.RestartPolicyOnFailure}
+	}
+	return container.RestartPolicy{Name: container.RestartPolicyUnlessStopped}
 }

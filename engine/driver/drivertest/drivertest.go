@@ -40,6 +40,7 @@ func Run(t *testing.T, f Fixture) {
 		"CommitTakesTheGivenConfigurationAlone":  commitTakesTheGivenConfiguration,
 		"ExecPassesStreamsAndStatus":             execPassesStreamsAndStatus,
 		"ExecEndsWithItsContext":                 execEndsWithItsContext,
+		"LastingContainersAreRestarted":          lastingContainersAreRestarted,
 		"AddressesAreKeptAndExclusive":           addressesAreKeptAndExclusive,
 		"NewVolumesAreFilledFromTheImage":        newVolumesAreFilled,
 		"VolumesInUseAreNotRemoved":              volumesInUseAreNotRemoved,
@@ -295,6 +296,29 @@ func execEndsWithItsContext(t *testing.T, f Fixture) {
 	})
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("Exec = %v, want context.Canceled", err)
+	}
+}
+
+func lastingContainersAreRestarted(t *testing.T, f Fixture) {
+	id := f.create(t, driver.ContainerSpec{Lasting: true}, "test -e /again || { touch /again; exit 3; }; touch /restarted; "+idle)
+	if err := f.Driver.KeepRunning(t.Context(), id); err != nil {
+		t.Fatal(err)
+	}
+	f.start(t, id)
+	restarted := func() bool {
+		status, err := f.Driver.Exec(t.Context(), id, driver.ExecSpec{Command: []string{"test", "-e", "/restarted"}})
+		return err == nil && status == 0
+	}
+	for deadline := time.Now().Add(20 * time.Second); !restarted(); time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the container that failed is not running again")
+		}
+	}
+	if err := f.Driver.StopContainer(t.Context(), id, 0); err != nil {
+		t.Fatal(err)
+	}
+	if stopped, err := f.Driver.Container(t.Context(), id); err != nil || stopped.State != driver.Exited {
+		t.Errorf("a container that was stopped: %+v, %v", stopped, err)
 	}
 }
 
