@@ -165,4 +165,14 @@ func TestCABundle(t *testing.T) {
 		}
 	}
 	complaint(t, svp(t, "build", "-b", pack, "-t", base, "--ca-bundle", bundle+".none"), 2, bundle+".none")
+
+	name := newName(t)
+	result := up(t, pack, name, "--ca-bundle", bundle)
+	if !strings.Contains(result.Stderr, marker) {
+		t.Errorf("the set-up of an instance does not see the certificate authorities: %s", result)
+	}
+	mounted := svp(t, "shell", name, "--", "ls", "-A", "/etc/servicepack/ca").Require(t, 0)
+	if mounted.Stdout != "" {
+		t.Errorf("the running service sees the certificate authorities: %s", mounted.Stdout)
+	}
 }
