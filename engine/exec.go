@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"github.com/servicepack/svp/engine/driver"
@@ -51,7 +52,39 @@ func (e *Engine) Extra(ctx context.Context, target Target, args []string, stream
 
 // Restore replaces the instance's data with a backup, read from streams.In.
 func (e *Engine) Restore(ctx context.Context, target Target, streams Streams) (int, error) {
-	return e.script(ctx, pack.ScriptRestore, target, nil, streams)
+	backup := &checkedReader{in: streams.In}
+	if streams.In != nil {
+		streams.In = backup
+	}
+	status, err := e.script(ctx, pack.ScriptRestore, target, nil, streams)
+	if broken := backup.failure(); err == nil && broken != nil {
+		return -1, fail("restore", target.String(), fmt.Errorf("the backup was not read to its end, and so the data is not whole: %w", broken))
+	}
+	return status, err
+}
+
+// checkedReader remembers that its source could not be read to its end. A script
+// cannot tell that from the end itself.
+type checkedReader struct {
+	in  io.Reader
+	mu  sync.Mutex
+	err error
+}
+
+func (r *checkedReader) Read(p []byte) (int, error) {
+	n, err := r.in.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.err = err
+	}
+	return n, err
+}
+
+func (r *checkedReader) failure() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.err
 }
 
 // errEmptyBackup tells that a backup script claimed success and wrote nothing.
