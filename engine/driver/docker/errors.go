@@ -27,7 +27,7 @@ func mapError(ctx context.Context, err error) error {
 	case client.IsErrConnectionFailed(err):
 		return join(driver.ErrUnavailable, err)
 	case strings.Contains(text, "port is already allocated"),
-		strings.Contains(text, "address already in use") && strings.Contains(text, "listen"),
+		strings.Contains(text, "address already in use"), // a socket; in capitals, an address on a network
 		strings.Contains(text, "ports are not available"):
 		return join(driver.ErrPortInUse, err)
 	// A network that was just made a second time: choosing again settles it.

@@ -1,0 +1,39 @@
+package docker
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/containerd/errdefs"
+
+	"github.com/servicepack/svp/engine/driver"
+)
+
+// What the engines of different years say about the same thing.
+func TestErrorsOfTheEngineAreToldApart(t *testing.T) {
+	const external = "driver failed programming external connectivity on endpoint svp-shop (0123): "
+	for text, want := range map[string]error{
+		external + "Bind for 127.0.0.1:15432 failed: port is already allocated":                                                                           driver.ErrPortInUse,
+		external + "Error starting userland proxy: listen tcp4 127.0.0.1:15432: bind: address already in use":                                             driver.ErrPortInUse,
+		"failed to set up container networking: " + external + "failed to bind host port for 127.0.0.1:15432:172.20.0.7:5432/tcp: address already in use": driver.ErrPortInUse,
+		"Ports are not available: exposing port TCP 127.0.0.1:15432: ports are not available":                                                             driver.ErrPortInUse,
+		"Address already in use":                   driver.ErrAddressInUse,
+		"write /srv/fill: no space left on device": driver.ErrNoSpace,
+	} {
+		got := mapError(t.Context(), errors.New("Error response from daemon: "+text))
+		for _, kind := range []error{driver.ErrPortInUse, driver.ErrAddressInUse, driver.ErrNoSpace, driver.ErrNotFound, driver.ErrUnavailable} {
+			if errors.Is(got, kind) != errors.Is(want, kind) {
+				t.Errorf("%q is %v, want %v", text, got, want)
+			}
+		}
+	}
+	if got := mapError(t.Context(), errdefs.ErrNotFound); !errors.Is(got, driver.ErrNotFound) {
+		t.Errorf("what is absent is %v", got)
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if got := mapError(ended, errors.New("read: connection reset")); !errors.Is(got, context.Canceled) {
+		t.Errorf("what a cancelled context broke is %v", got)
+	}
+}
