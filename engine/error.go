@@ -86,6 +86,9 @@ var (
 	// ErrLostVolume: a volume of the instance is gone; svp starts no service on
 	// an empty one in its place.
 	ErrLostVolume = errors.New("a volume of the instance is missing")
+	// ErrLostNetwork: the network that the instance's containers were made on is
+	// gone, perhaps replaced by another of its name.
+	ErrLostNetwork = errors.New("the network of the instance's containers is gone")
 )
 
 // fail makes the error of an operation, and finds its kind and its hint.
@@ -122,6 +125,7 @@ var classification = []struct {
 	{ErrNotRunning, Refused, "start it with: svp start NAME"},
 	{ErrNoScript, Refused, ""},
 	{ErrLostVolume, Refused, "restore the volume under its name, or destroy the instance and restore a backup into a new one"},
+	{ErrLostNetwork, Refused, "make its containers anew, volumes and credentials stay: svp down NAME, then svp start NAME"},
 	{driver.ErrInUse, Refused, ""},
 	{driver.ErrInvalidReference, Usage, "an image name is REPOSITORY[:TAG] in lower case, as shop/redis:1"},
 	{driver.ErrUnreachableRegistry, Failed, ""},

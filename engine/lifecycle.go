@@ -250,6 +250,15 @@ func (l *launch) startExisting(ctx context.Context, id, component string, isHold
 	if err := l.keepRunning(ctx, id); err != nil {
 		return err
 	}
+	err := l.startAnew(ctx, id, component, isHolder)
+	if errors.Is(err, driver.ErrNotFound) {
+		// The container itself was there a moment ago.
+		return fmt.Errorf("%w: %w", ErrLostNetwork, err)
+	}
+	return err
+}
+
+func (l *launch) startAnew(ctx context.Context, id, component string, isHolder bool) error {
 	if isHolder {
 		return l.driver.StartContainer(ctx, id)
 	}
