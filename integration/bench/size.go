@@ -20,10 +20,21 @@ type smallest struct {
 }
 
 var smallestImages = map[string]smallest{
-	"redis":     {packages: "redis-server"},
-	"memcached": {packages: "memcached libsasl2-modules sasl2-bin"},
-	"rabbitmq":  {packages: "rabbitmq-server"},
-	"hipache":   {packages: "redis-server nginx libnginx-mod-http-lua"},
+	"redis":   {packages: "redis-server"},
+	"hipache": {packages: "redis-server nginx libnginx-mod-http-lua"},
+	// Statistics, in Perl.
+	"memcached": {packages: "memcached libsasl2-modules", purge: perl, remove: "/usr/share/memcached/scripts"},
+	// A client in Python, the service's init script and its rotation of logs, parts
+	// of Erlang, and plugins for clouds and other servers' accounts.
+	"rabbitmq": {
+		packages: "rabbitmq-server",
+		purge: "python3 python3.11 python3-minimal python3.11-minimal libpython3-stdlib libpython3.11-stdlib " +
+			"libpython3.11-minimal media-types logrotate cron-daemon-common libpopt0 socat procps libproc2-0 openssl",
+		remove: "/usr/lib/erlang/lib/eldap-* /usr/lib/erlang/lib/ftp-* /usr/lib/erlang/lib/snmp-* /usr/lib/erlang/lib/tftp-* " +
+			rabbitmqPlugins + "rabbitmq_auth_* " + rabbitmqPlugins + "rabbitmq_peer_discovery_* " + rabbitmqPlugins + "rabbitmq_aws-* " +
+			rabbitmqPlugins + "rabbitmq_trust_store-* " + rabbitmqPlugins + "*_examples-* " + rabbitmqPlugins + "eetcd-* " +
+			rabbitmqPlugins + "gun-* " + rabbitmqPlugins + "jose-*",
+	},
 	// The compiler for queries, and Debian's tools for several clusters with the
 	// Perl below them.
 	"postgresql": {
@@ -39,8 +50,11 @@ var smallestImages = map[string]smallest{
 	},
 }
 
-const postgresqlPurge = "libllvm14 libz3-4 libedit2 postgresql-common postgresql-client-common ssl-cert " +
-	"perl perl-modules-5.36 libperl5.36 libgdbm6 libgdbm-compat4 libjson-perl"
+const (
+	rabbitmqPlugins = "/usr/lib/rabbitmq/lib/*/plugins/"
+	perl            = "perl perl-modules-5.36 libperl5.36 libgdbm6 libgdbm-compat4"
+	postgresqlPurge = "libllvm14 libz3-4 libedit2 postgresql-common postgresql-client-common ssl-cert libjson-perl " + perl
+)
 
 const smallestDockerfile = `FROM %s
 RUN printf 'path-exclude=/usr/share/%%s/*\n' doc info lintian locale man > /etc/dpkg/dpkg.cfg.d/bench && \
