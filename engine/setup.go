@@ -46,10 +46,11 @@ func (e *Engine) Setup(ctx context.Context, o SetupOptions) (SetupResult, error)
 }
 
 func (e *Engine) setup(ctx context.Context, o SetupOptions) (SetupResult, error) {
-	for _, image := range []string{o.Base, o.Tag} {
-		if err := checkReference(image); err != nil {
-			return SetupResult{}, err
-		}
+	if o.Base == "" {
+		return SetupResult{}, fmt.Errorf("%w: no base image is given", driver.ErrInvalidReference)
+	}
+	if err := checkReference(o.Tag); err != nil {
+		return SetupResult{}, err
 	}
 	opened, err := e.openPack(o.Pack)
 	if err != nil {
