@@ -86,19 +86,23 @@ func TestCommandsInDocumentsRun(t *testing.T) {
 func (s *reading) run(t *testing.T, commands []command) {
 	t.Helper()
 	script := "set -euo pipefail\n"
+	made := map[string]bool{}
 	for _, c := range commands {
 		if c.text == s.leftOut {
 			continue
 		}
 		text := s.rename(c.text)
+		place := fmt.Sprintf("%s:%d: %s", s.document.path, c.line, text)
 		for _, name := range namedIn(text) {
 			if !s.isRenamed(name) {
-				t.Fatalf("%s:%d: %s is about an instance that the test has not renamed: add it to the invented names",
-					s.document.path, c.line, text)
+				t.Fatalf("%s: %s is not an invented name: it may be a developer's", place, name)
 			}
-			suite.DestroyAfter(t, name)
+			made[name] = true
 		}
-		script += fmt.Sprintf("echo %s\n%s\n", quoted(fmt.Sprintf("%s:%d: %s", s.document.path, c.line, text)), text)
+		script += fmt.Sprintf("echo %s\n%s\n", quoted(place), text)
+	}
+	for name := range made {
+		suite.DestroyAfter(t, name)
 	}
 	file := filepath.Join(t.TempDir(), "session")
 	if err := os.WriteFile(file, []byte(script), 0o600); err != nil {
@@ -168,11 +172,7 @@ func TestPackOfTheReadmeSaysHello(t *testing.T) {
 	wantPage(t, env["GREETER_URL"], "hello from "+name)
 }
 
-var (
-	svpCommand = regexp.MustCompile(`\bsvp ([^|;&$)<>]+)`)
-	// namesOf are the words of a command that name an instance or an image.
-	afterFlag = []string{"-n", "-i", "-t"}
-)
+var svpCommand = regexp.MustCompile(`\bsvp ([^|;&$)<>#]+)`)
 
 // namedIn returns the names in the command that svp makes or changes things under.
 func namedIn(text string) []string {
@@ -184,7 +184,7 @@ func namedIn(text string) []string {
 		case "list", "help", "version", "pack", "ports", "os", "gc", "completion":
 		case "build", "setup", "run":
 			for i, word := range words[:len(words)-1] {
-				if slices.Contains(afterFlag, word) {
+				if slices.Contains([]string{"-n", "-i", "-t"}, word) {
 					names = append(names, words[i+1])
 				}
 			}
