@@ -19,8 +19,8 @@ type caVolume struct {
 	entries []archive.Entry
 }
 
-// provideCA makes the volume; the entries go into the first container that
-// mounts it.
+// provideCA makes the volume; copyIn fills it by way of a container that mounts
+// it.
 func (e *Engine) provideCA(ctx context.Context, operation plan.Operation) (*caVolume, error) {
 	if e.config.CABundle == "" {
 		return &caVolume{engine: e}, nil
@@ -41,6 +41,15 @@ func (e *Engine) provideCA(ctx context.Context, operation plan.Operation) (*caVo
 		return nil, err
 	}
 	return provided, nil
+}
+
+// copyIn copies to the mount and not to what lies above it: Podman would take the
+// folder of the same name in the container's own file system.
+func (c *caVolume) copyIn(ctx context.Context, container string) error {
+	if c.volume == "" {
+		return nil
+	}
+	return c.engine.copyTo(ctx, container, plan.CADir, c.entries)
 }
 
 // remove removes the volume, also when the operation's context has ended.

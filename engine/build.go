@@ -264,6 +264,6 @@ func (e *Engine) buildBase(ctx context.Context, request baseRequest, base plan.B
 	return e.buildImage(ctx, imageBuild{
 		phase: "base", subject: request.service.Pack, script: "bin/build base",
 		container: base.Container, commit: base.Commit,
-		files: append(packEntries(request.pack), authorities.entries...),
+		files: packEntries(request.pack), authorities: authorities,
 	})
 }

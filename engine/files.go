@@ -50,13 +50,17 @@ func fileEntries(files []plan.File) []archive.Entry {
 
 // copyIn puts the entries into the container, from its root folder on.
 func (e *Engine) copyIn(ctx context.Context, container string, entries []archive.Entry) error {
+	return e.copyTo(ctx, container, "/", entries)
+}
+
+func (e *Engine) copyTo(ctx context.Context, container, folder string, entries []archive.Entry) error {
 	d, err := e.driver(ctx)
 	if err != nil {
 		return err
 	}
 	stream := archive.Reader(entries)
 	defer stream.Close()
-	return d.CopyTo(ctx, container, "/", stream)
+	return d.CopyTo(ctx, container, folder, stream)
 }
 
 // largestConfigFile bounds what is read back of a file that svp wrote.

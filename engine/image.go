@@ -18,6 +18,7 @@ type imageBuild struct {
 	container      driver.ContainerSpec
 	commit         driver.CommitSpec
 	files          []archive.Entry
+	authorities    *caVolume
 	hidden         envvar.Set // what may not appear in the output
 }
 
@@ -36,6 +37,9 @@ func (e *Engine) buildImage(ctx context.Context, build imageBuild) (image string
 	step := e.beginPhase(build.phase, build.subject, build.hidden)
 	defer func() { err = step.end(causeOf(ctx, err)) }()
 	if err := e.copyIn(ctx, id, build.files); err != nil {
+		return "", err
+	}
+	if err := build.authorities.copyIn(ctx, id); err != nil {
 		return "", err
 	}
 	exit, err := e.runToEnd(ctx, id, step)

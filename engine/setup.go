@@ -142,7 +142,7 @@ func (e *Engine) setupImage(ctx context.Context, in plan.SetupInput, template en
 	return e.buildImage(ctx, imageBuild{
 		phase: "setup", subject: in.Instance, script: "bin/build setup",
 		container: setup.Container, commit: setup.Commit,
-		files: append(files, authorities.entries...), hidden: template,
+		files: files, authorities: authorities, hidden: template,
 	})
 }
 

@@ -122,12 +122,12 @@ func caVariables() []string {
 	return append(variables, "APT_CONFIG="+path.Join(CADir, "apt.conf"))
 }
 
-// CAFiles are what the volume with the certificate authorities holds.
+// CAFiles are what the volume with the certificate authorities holds; their paths
+// begin at its root.
 func CAFiles(bundle string) []File {
 	return []File{
-		{Path: CADir, Mode: fs.ModeDir | 0o755},
-		{Path: path.Join(CADir, "ca.pem"), Mode: 0o644, Content: bundle},
-		{Path: path.Join(CADir, "apt.conf"), Mode: 0o644, Content: strings.Join([]string{
+		{Path: "/ca.pem", Mode: 0o644, Content: bundle},
+		{Path: "/apt.conf", Mode: 0o644, Content: strings.Join([]string{
 			`Acquire::https::CAInfo "` + path.Join(CADir, "ca.pem") + `";`, "",
 		}, "\n")},
 	}

@@ -101,8 +101,12 @@ func state(status string) driver.ContainerState {
 // CreateContainer makes a container.
 func (d *Driver) CreateContainer(ctx context.Context, spec driver.ContainerSpec) (string, error) {
 	config, host, networking := containerConfig(spec)
-	if spec.Lasting && d.settlesRestarts(ctx) {
-		host.RestartPolicy = settledRestarts(spec)
+	podman, err := d.isPodman(ctx)
+	if err != nil {
+		return "", fmt.Errorf("create container %s: %w", spec.Name, err)
+	}
+	if podman {
+		adapt(spec, host, networking)
 	}
 	created, err := d.client.ContainerCreate(ctx, config, host, networking, nil, spec.Name)
 	if err != nil {
@@ -176,8 +180,11 @@ func (d *Driver) KeepRunning(ctx context.Context, name string) error {
 	_, err := d.client.ContainerUpdate(ctx, name, container.UpdateConfig{
 		RestartPolicy: container.RestartPolicy{Name: container.RestartPolicyUnlessStopped},
 	})
-	if errdefs.IsNotFound(err) && d.settlesRestarts(ctx) {
-		return nil
+	if errdefs.IsNotFound(err) {
+		// Before its version 5, Podman only settles this when it makes the container.
+		if podman, kindErr := d.isPodman(ctx); kindErr == nil && podman {
+			return nil
+		}
 	}
 	if err != nil {
 		return fmt.Errorf("set restart policy: %w", mapError(ctx, err))
@@ -254,7 +261,7 @@ func (d *Driver) Attach(ctx context.Context, name string) (driver.Attachment, er
 		Stream: true, Stdin: true, Stdout: true, Stderr: true,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("attach to container: %w", mapError(ctx, err))
+		return nil, fmt.Errorf("attach to container: %w", mapError(ctx, d.whyNotAttached(ctx, name, err)))
 	}
 	return &attachment{stream}, nil
 }

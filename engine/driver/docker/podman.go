@@ -3,10 +3,13 @@ package docker
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"net"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -15,6 +18,7 @@ import (
 	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types"
 	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/network"
 
 	"github.com/servicepack/svp/engine/driver"
 )
@@ -44,20 +48,20 @@ func (d *Driver) isPodman(ctx context.Context) (bool, error) {
 	if d.kind.asked {
 		return d.kind.podman, nil
 	}
-	podman, err := d.answersAsPodman(ctx)
+	status, _, err := d.askLibpod(ctx, http.MethodGet, "_ping")
 	if err != nil {
 		return false, fmt.Errorf("ask the engine what it is: %w", mapError(ctx, err))
 	}
-	d.kind.asked, d.kind.podman = true, podman
-	return podman, nil
+	d.kind.asked, d.kind.podman = true, status == http.StatusOK
+	return d.kind.podman, nil
 }
 
-// answersAsPodman tries Podman's own API, which answers many times faster than
-// a question for the version.
-func (d *Driver) answersAsPodman(ctx context.Context) (bool, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://podman/libpod/_ping", nil)
+// askLibpod makes a call of Podman's own API, and returns the answer's status and
+// text.
+func (d *Driver) askLibpod(ctx context.Context, method, path string) (int, string, error) {
+	request, err := http.NewRequestWithContext(ctx, method, "http://podman/v4.0.0/libpod/"+path, nil)
 	if err != nil {
-		return false, err
+		return 0, "", err
 	}
 	dial := d.client.Dialer()
 	transport := &http.Transport{
@@ -66,9 +70,31 @@ func (d *Driver) answersAsPodman(ctx context.Context) (bool, error) {
 	}
 	response, err := transport.RoundTrip(request)
 	if err != nil {
-		return false, err
+		return 0, "", err
 	}
-	return response.StatusCode == http.StatusOK, response.Body.Close()
+	defer response.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(response.Body, 64<<10))
+	return response.StatusCode, string(text), err
+}
+
+// whyNotAttached finds out what kept Podman from attaching. It sets a container up
+// then, with its address and its ports, and so fails where Docker fails to start
+// it; and the client does not read what the answer says.
+func (d *Driver) whyNotAttached(ctx context.Context, name string, err error) error {
+	if podman, kindErr := d.isPodman(ctx); kindErr != nil || !podman {
+		return err
+	}
+	status, text, askErr := d.askLibpod(ctx, http.MethodPost, "containers/"+url.PathEscape(name)+"/init")
+	if askErr != nil || status < http.StatusBadRequest {
+		return err
+	}
+	var answer struct {
+		Message string `json:"message"`
+	}
+	if json.Unmarshal([]byte(text), &answer) != nil || answer.Message == "" {
+		return err
+	}
+	return errors.New(answer.Message)
 }
 
 // commitChanges gives the configuration of an image in the words of a
@@ -151,12 +177,25 @@ func (d *Driver) kill(ctx context.Context, name string) {
 	}
 }
 
-// settlesRestarts tells that the engine cannot be told later whether to restart
-// a container: Podman could not before its version 5.
-func (d *Driver) settlesRestarts(ctx context.Context) bool {
-	// An engine that does not even say what it is fails the call that follows.
-	podman, err := d.isPodman(ctx)
-	return err == nil && podman
+// adapt makes of a container for Docker one that is the same for Podman.
+func adapt(spec driver.ContainerSpec, host *container.HostConfig, networking *network.NetworkingConfig) {
+	if spec.Lasting {
+		host.RestartPolicy = settledRestarts(spec)
+	}
+	for _, bindings := range host.PortBindings {
+		for i := range bindings {
+			if bindings[i].HostIP == "0.0.0.0" {
+				bindings[i].HostIP = "" // it forwards what is sent to just that address
+			}
+		}
+	}
+	if networking == nil || !spec.Network.Address.Is4() {
+		return
+	}
+	// As Docker does: whoever has talked to the address finds it again at once
+	// after a restart.
+	ip := spec.Network.Address.As4()
+	networking.EndpointsConfig[spec.Network.Name].MacAddress = net.HardwareAddr{0x02, 0x42, ip[0], ip[1], ip[2], ip[3]}.String()
 }
 
 // settledRestarts leaves a container that waits for input a way to end for good.
