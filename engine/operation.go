@@ -40,8 +40,11 @@ func (e *Engine) randomID() (string, error) {
 // or, where that cannot be seen because it ran on another machine, its time is up.
 func (e *Engine) ended(operation plan.Operation) bool {
 	owner, err := parseProcess(operation.Owner)
-	if err == nil && owner.machine == thisProcess().machine {
+	if err == nil && owner.machine == machine() {
 		return !owner.runs()
+	}
+	if err == nil && startedAnew(machine(), owner.machine) {
+		return true
 	}
 	return e.now().After(operation.Deadline)
 }

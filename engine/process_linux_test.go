@@ -5,7 +5,51 @@ import (
 	"os/exec"
 	"testing"
 	"time"
+
+	"github.com/servicepack/svp/engine/plan"
 )
+
+func TestNothingOutlivesARestartOfItsMachine(t *testing.T) {
+	const now = "host+id+boot2+pid:[1]"
+	for before, want := range map[string]bool{
+		"host+id+boot1+pid:[1]":  true,
+		now:                      false,
+		"other+id+boot1+pid:[1]": false,
+		"host+di+boot1+pid:[1]":  false,
+		"host+id+boot1+pid:[2]":  false, // in a container, perhaps on another machine
+		"host":                   false,
+	} {
+		if got := startedAnew(now, before); got != want {
+			t.Errorf("%s counts as started anew since %s: %v", now, before, got)
+		}
+	}
+	if startedAnew("host++boot2+pid:[1]", "host++boot1+pid:[1]") {
+		t.Error("two machines without an id count as one")
+	}
+}
+
+func TestAnOperationHasEndedWithItsProcessOrWhenItsTimeIsUp(t *testing.T) {
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	e := &Engine{config: Config{Now: func() time.Time { return now }}}
+	gone := thisProcess()
+	gone.start = "1"
+	for name, test := range map[string]struct {
+		owner    string
+		deadline time.Duration
+		want     bool
+	}{
+		"this process":                   {thisProcess().String(), -time.Hour, false},
+		"a process that is gone":         {gone.String(), time.Hour, true},
+		"another machine":                {"elsewhere+1+2+3/42/1000", time.Hour, false},
+		"another machine, some time ago": {"elsewhere+1+2+3/42/1000", -time.Hour, true},
+		"nonsense":                       {"", time.Hour, false},
+		"nonsense, some time ago":        {"a/b/c", -time.Hour, true},
+	} {
+		if got := e.ended(plan.Operation{Owner: test.owner, Deadline: now.Add(test.deadline)}); got != test.want {
+			t.Errorf("%s: ended %v, want %v", name, got, test.want)
+		}
+	}
+}
 
 // A command that has ended is done, also when its parent does not care.
 func TestProcessRuns(t *testing.T) {
