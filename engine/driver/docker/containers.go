@@ -106,7 +106,7 @@ func (d *Driver) CreateContainer(ctx context.Context, spec driver.ContainerSpec)
 		return "", fmt.Errorf("create container %s: %w", spec.Name, err)
 	}
 	if podman {
-		adapt(spec, host, networking)
+		adapt(spec, host)
 	}
 	created, err := d.client.ContainerCreate(ctx, config, host, networking, nil, spec.Name)
 	if err != nil {

@@ -18,7 +18,6 @@ import (
 	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types"
 	"github.com/docker/docker/api/types/container"
-	"github.com/docker/docker/api/types/network"
 
 	"github.com/servicepack/svp/engine/driver"
 )
@@ -178,7 +177,7 @@ func (d *Driver) kill(ctx context.Context, name string) {
 }
 
 // adapt makes of a container for Docker one that is the same for Podman.
-func adapt(spec driver.ContainerSpec, host *container.HostConfig, networking *network.NetworkingConfig) {
+func adapt(spec driver.ContainerSpec, host *container.HostConfig) {
 	if spec.Lasting {
 		host.RestartPolicy = settledRestarts(spec)
 	}
@@ -189,13 +188,6 @@ func adapt(spec driver.ContainerSpec, host *container.HostConfig, networking *ne
 			}
 		}
 	}
-	if networking == nil || !spec.Network.Address.Is4() {
-		return
-	}
-	// As Docker does: whoever has talked to the address finds it again at once
-	// after a restart.
-	ip := spec.Network.Address.As4()
-	networking.EndpointsConfig[spec.Network.Name].MacAddress = net.HardwareAddr{0x02, 0x42, ip[0], ip[1], ip[2], ip[3]}.String()
 }
 
 // settledRestarts leaves a container that waits for input a way to end for good.
