@@ -211,10 +211,31 @@ func (l *launch) resumeContainer(ctx context.Context, found *instance, spec driv
 		// Another command made it since we looked.
 		return l.adopt(ctx, spec.Name, component, isHolder)
 	}
+	if err == nil {
+		err = l.checkVolumesOf(ctx, found, id)
+	}
 	if err != nil {
 		return false, err
 	}
 	return true, l.startExisting(ctx, id, component, isHolder)
+}
+
+// checkVolumesOf looks once more when the container is there, which keeps its
+// volumes from being removed: in the place of one that was removed since, the host
+// has put an empty one, which does not carry our labels.
+func (l *launch) checkVolumesOf(ctx context.Context, found *instance, container string) error {
+	if len(found.service.Volumes) == 0 {
+		return nil
+	}
+	volumes, err := l.driver.Volumes(ctx, driver.Labels{driver.LabelInstanceID: found.identity.ID})
+	if err != nil {
+		return err
+	}
+	found.volumes = volumes
+	if err := found.checkVolumes(); err != nil {
+		return errors.Join(err, l.driver.RemoveContainer(ctx, container))
+	}
+	return nil
 }
 
 func (l *launch) adopt(ctx context.Context, name, component string, isHolder bool) (bool, error) {
