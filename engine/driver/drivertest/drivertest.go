@@ -309,8 +309,13 @@ func lastingContainersAreRestarted(t *testing.T, f Fixture) {
 		status, err := f.Driver.Exec(t.Context(), id, driver.ExecSpec{Command: []string{"test", "-e", "/restarted"}})
 		return err == nil && status == 0
 	}
-	for deadline := time.Now().Add(20 * time.Second); !restarted(); time.Sleep(50 * time.Millisecond) {
-		if time.Now().After(deadline) {
+	late := time.After(20 * time.Second)
+	again := time.NewTicker(50 * time.Millisecond)
+	defer again.Stop()
+	for !restarted() {
+		select {
+		case <-again.C:
+		case <-late:
 			t.Fatal("the container that failed is not running again")
 		}
 	}
