@@ -114,8 +114,30 @@ func (l *launch) create(ctx context.Context, spec driver.ContainerSpec) (string,
 	return id, l.engine.copyIn(ctx, id, l.files)
 }
 
-// start starts a created container whose component is to become ready.
+// holderAttempts bounds how often a component is started again whose holder was
+// about to end, or to be restarted by the host.
+const holderAttempts = 50
+
+// start starts a created container whose component is to become ready. A holder
+// that a killed command left waiting may end just now; it is started again.
 func (l *launch) start(ctx context.Context, id, component string) error {
+	err := l.startOnce(ctx, id, component)
+	for range holderAttempts {
+		if !errors.Is(err, driver.ErrNoNetwork) {
+			return err
+		}
+		if err := sleep(ctx, pollInterval); err != nil {
+			return err
+		}
+		if err := l.driver.StartContainer(ctx, l.plan.Primary.Name); err != nil {
+			return err
+		}
+		err = l.startOnce(ctx, id, component)
+	}
+	return err
+}
+
+func (l *launch) startOnce(ctx context.Context, id, component string) error {
 	exits, err := l.driver.WaitExit(ctx, id)
 	if err != nil {
 		return err

@@ -172,12 +172,12 @@ func TestNeverReady(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			pack, name := tinyPack(t, test.files), newName(t)
-			result := up(t, pack, name, "--timeout", "5s")
-			complaint(t, result, 6, name, "time limit", "5s")
+			result := up(t, pack, name, "--timeout", "20s")
+			complaint(t, result, 6, name, "time limit", "20s")
 			if !strings.Contains(result.Stderr, test.words) {
 				t.Errorf("what the health script said is not shown: %s", result)
 			}
-			if result.Elapsed > 10*time.Second {
+			if result.Elapsed > 30*time.Second {
 				t.Errorf("it took %v to give up after 5 s", result.Elapsed)
 			}
 			nothingLeft(t, pack, name, "base")

@@ -64,7 +64,8 @@ type Containers interface {
 	// that nothing of its output is lost.
 	Attach(ctx context.Context, container string) (Attachment, error)
 	// StartContainer starts the container. It returns ErrAddressInUse or
-	// ErrPortInUse when somebody else has what the container was promised.
+	// ErrPortInUse when somebody else has what the container was promised, and
+	// ErrNoNetwork when the container that it joins does not run.
 	StartContainer(ctx context.Context, container string) error
 	// StopContainer asks the container to end, kills it when it did not
 	// within the grace period, and returns when it has ended.

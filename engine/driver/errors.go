@@ -12,6 +12,8 @@ var (
 	ErrInUse = errors.New("in use")
 	// ErrAddressInUse: another container has the address on the network.
 	ErrAddressInUse = errors.New("address is in use")
+	// ErrNoNetwork: the container whose network is to be joined does not run.
+	ErrNoNetwork = errors.New("the network to be joined is not there")
 	// ErrPortInUse: another process has the port on the host.
 	ErrPortInUse = errors.New("port is in use")
 	// ErrUnavailable: the host does not answer.

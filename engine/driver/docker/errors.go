@@ -34,6 +34,9 @@ func mapError(ctx context.Context, err error) error {
 	case isAmbiguous(err), strings.Contains(text, "Address already in use"),
 		strings.Contains(text, "already allocated"):
 		return join(driver.ErrAddressInUse, err)
+	case strings.Contains(text, "cannot join network of a non running container"),
+		strings.Contains(text, "is restarting, wait until"):
+		return join(driver.ErrNoNetwork, err)
 	case strings.Contains(text, "no space left on device"),
 		strings.Contains(text, "disk quota exceeded"):
 		return join(driver.ErrNoSpace, err)
