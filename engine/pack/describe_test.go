@@ -40,8 +40,6 @@ name: example
 version: 1.10
 `,
 	})
-	write(t, dir, "bin/health", "#!/bin/sh\n")
-	check(t, os.Chmod(filepath.Join(dir, "bin/health"), 0o644))
 
 	d := open(t, dir)
 	got, err := d.Describe(t.Context())

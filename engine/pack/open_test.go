@@ -177,6 +177,22 @@ func TestOpenRefuses(t *testing.T) {
 	}
 }
 
+// None of them is left out without a word.
+func TestOpenRefusesOptionalScriptsThatAreNotExecutable(t *testing.T) {
+	for _, script := range []string{
+		"client", "backup", "extra", "restore", "health", "bind", "unbind", "rotate", "upgrade", "fingerprint",
+	} {
+		name := "bin/" + script
+		dir := newPack(t, plainQuery, map[string]string{name: "#!/bin/sh\n"})
+		check(t, os.Chmod(filepath.Join(dir, name), 0o644))
+		_, err := pack.Open(dir)
+		wantInvalid(t, dir, err, `pack demo: `+name+`: not executable`)
+		if invalid := asInvalid(t, err); invalid.Hint != "chmod +x "+name {
+			t.Errorf("%s: the hint is %q", name, invalid.Hint)
+		}
+	}
+}
+
 func TestOpenHints(t *testing.T) {
 	dir := newPack(t, plainQuery, nil)
 	check(t, os.Chmod(filepath.Join(dir, "bin/query"), 0o600))
@@ -225,7 +241,7 @@ func TestFiles(t *testing.T) {
 		"sub/.git":     "gitdir: ../x\n",
 		"sub/.svn/a/b": "",
 	})
-	symlink(t, dir, "../lib/b", "bin/client")
+	symlink(t, dir, "../lib/b", "bin/other")
 	symlink(t, dir, "made-by-the-build", "later")
 	check(t, os.Chmod(filepath.Join(dir, "lib/b"), 0o600))
 	check(t, os.Chmod(filepath.Join(dir, "bin/run"), 0o700))
@@ -234,7 +250,7 @@ func TestFiles(t *testing.T) {
 	want := []pack.File{
 		{Path: "bin", Mode: fs.ModeDir | 0o755},
 		{Path: "bin/build", Mode: 0o755, Size: 10},
-		{Path: "bin/client", Mode: fs.ModeSymlink | 0o777, Link: "../lib/b"},
+		{Path: "bin/other", Mode: fs.ModeSymlink | 0o777, Link: "../lib/b"},
 		{Path: "bin/query", Mode: 0o755, Size: int64(len(plainQuery))},
 		{Path: "bin/run", Mode: 0o755, Size: 26},
 		{Path: "later", Mode: fs.ModeSymlink | 0o777, Link: "made-by-the-build"},
@@ -253,7 +269,7 @@ func TestFiles(t *testing.T) {
 	if content, err := io.ReadAll(file); err != nil || string(content) != "12345" {
 		t.Errorf("lib/b holds %q, %v", content, err)
 	}
-	for _, name := range []string{"lib", "bin/client", ".git/HEAD", "../demo/lib/b", "nosuch"} {
+	for _, name := range []string{"lib", "bin/other", ".git/HEAD", "../demo/lib/b", "nosuch"} {
 		_, err := d.OpenFile(name)
 		wantInvalid(t, dir, err, "pack demo: "+name+": not a file of this pack")
 	}

@@ -21,7 +21,7 @@ var optional = []string{
 }
 
 // checkScripts makes sure of the required scripts and returns which of the
-// optional ones can be executed.
+// optional ones there are.
 func checkScripts(root *os.Root) (map[string]bool, *Error) {
 	for _, name := range required {
 		if err := checkRequired(root, name); err != nil {
@@ -32,10 +32,10 @@ func checkScripts(root *os.Root) (map[string]bool, *Error) {
 	for _, script := range optional {
 		name := "bin/" + script
 		info, err := root.Stat(name)
-		if err != nil || !info.Mode().IsRegular() || info.Mode()&0o111 == 0 {
+		if err != nil || !info.Mode().IsRegular() {
 			continue
 		}
-		if err := checkProgram(root, name); err != nil {
+		if err := checkExecutable(root, name, info); err != nil {
 			return nil, err
 		}
 		found[script] = true
@@ -52,7 +52,14 @@ func checkRequired(root *os.Root, name string) *Error {
 		return unreadable(name, err)
 	case !info.Mode().IsRegular():
 		return &Error{File: name, Reason: "not a file"}
-	case info.Mode()&0o111 == 0:
+	}
+	return checkExecutable(root, name, info)
+}
+
+// checkExecutable refuses a script without the permission, too: a pack whose
+// backup was left out without a word would be found out when it is needed.
+func checkExecutable(root *os.Root, name string, info fs.FileInfo) *Error {
+	if info.Mode()&0o111 == 0 {
 		return &Error{File: name, Reason: "not executable", Hint: "chmod +x " + name}
 	}
 	return checkProgram(root, name)
