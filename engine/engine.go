@@ -149,6 +149,10 @@ func causeOf(ctx context.Context, err error) error {
 		return err
 	}
 	cause := context.Cause(ctx)
+	var told *outputError
+	if errors.As(err, &told) && errors.Is(told.err, cause) {
+		return err // with the log
+	}
 	var late *notReadyError
 	if errors.As(err, &late) && !errors.Is(cause, context.Canceled) {
 		return err // it says more

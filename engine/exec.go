@@ -163,7 +163,24 @@ func (e *Engine) exec(ctx context.Context, target Target, script string, command
 	if ctx.Err() != nil {
 		e.endExec(ctx, container.ID, id)
 	}
+	if err == nil && status != 0 {
+		err = e.checkRunning(ctx, container.ID)
+	}
 	return status, err
+}
+
+// checkRunning tells a script that failed from one whose container ended under
+// it, and to which the host gives a status of its own.
+func (e *Engine) checkRunning(ctx context.Context, id string) error {
+	d, err := e.driver(ctx)
+	if err != nil {
+		return err
+	}
+	container, err := d.Container(ctx, id)
+	if errors.Is(err, driver.ErrNotFound) || err == nil && container.State != driver.Running {
+		return fmt.Errorf("%w any more: it ended while the script ran", ErrNotRunning)
+	}
+	return err
 }
 
 // execMark is the variable by which the processes of one exec are found.

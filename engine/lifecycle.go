@@ -262,6 +262,14 @@ func (l *launch) watchExisting(ctx context.Context, id, component string, isHold
 	if err != nil {
 		return err
 	}
+	container, err := l.driver.Container(ctx, id)
+	if err != nil {
+		return err
+	}
+	if container.State == driver.Exited {
+		// It ended since we looked, and would not end another time.
+		return l.start(ctx, id, component)
+	}
 	l.await(id, component, exits)
 	return nil
 }

@@ -110,7 +110,7 @@ func (e *Engine) upExisting(ctx context.Context, o UpOptions, described pack.Des
 	if found.service.Digest != described.Digest {
 		e.note(fmt.Sprintf("%s was made from another state of pack %s and stays as it is", o.Name, described.Name))
 	}
-	if len(o.Secrets) > 0 || len(o.Publish) > 0 || o.Plan != "" && o.Plan != found.service.Plan {
+	if len(o.Secrets) > 0 || len(o.Publish) > 0 || o.Public || o.Plan != "" && o.Plan != found.service.Plan {
 		e.warn(fmt.Sprintf("%s exists already: its secrets, plan and published ports stay as they are", o.Name))
 	}
 	return e.bringUp(ctx, found, seen, host, o.Timeout)

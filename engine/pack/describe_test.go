@@ -127,7 +127,7 @@ func TestDescribeRefuses(t *testing.T) {
 		{"NUL", answers("secrets", `A\000B`), `pack demo: bin/query secrets, line 1: binary data: it holds the control character '\x00'`},
 		{"terminal escapes", answers("components", `a\nb\033[2J`), `pack demo: bin/query components, line 2: binary data: it holds the control character '\x1b'`},
 		{"not UTF-8", answers("secrets", `\377\376`), `pack demo: bin/query secrets, line 1: binary data, not text in UTF-8`},
-		{"interpreter that is not there", "#!/nosuch/bash -e\r\n", `pack demo: bin/query version: its interpreter "/nosuch/bash -e\r" is not on this machine`},
+		{"interpreter that is not there", "#!/nosuch/bash -e\n", `pack demo: bin/query version: its interpreter "/nosuch/bash -e" is not on this machine`},
 		{"damaged program", "\x7fELF and no more", `pack demo: bin/query version: not a program for this machine: exec format error`},
 		{"left a process", "#!/bin/sh\nsleep 1000 &\necho debian/12\n", `pack demo: bin/query version: it ended but left a process running that keeps its output open; that was killed`},
 	}

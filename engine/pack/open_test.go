@@ -193,6 +193,21 @@ func TestOpenRefusesOptionalScriptsThatAreNotExecutable(t *testing.T) {
 	}
 }
 
+func TestOpenRefusesWindowsLineEnds(t *testing.T) {
+	for _, name := range []string{"bin/query", "bin/build", "bin/run", "bin/health"} {
+		for _, script := range []string{"#!/bin/sh\r\nexit 0\r\n", "#!/bin/bash -e\r\n", "#!/bin/sh\r"} {
+			dir := newPack(t, plainQuery, map[string]string{name: script})
+			_, err := pack.Open(dir)
+			wantInvalid(t, dir, err, `pack demo: `+name+`: has Windows line ends, so that its interpreter would not be found`)
+			if invalid := asInvalid(t, err); invalid.Hint != `dos2unix `+name+`, or sed -i 's/\r$//' `+name {
+				t.Errorf("%s: the hint is %q", name, invalid.Hint)
+			}
+		}
+	}
+	// Elsewhere than in the first line it is the interpreter's affair.
+	open(t, newPack(t, plainQuery, map[string]string{"bin/run": "#!/bin/sh\nprintf 'a\r\nb'\n", "bin/client": "\x7fELF\r\n"}))
+}
+
 func TestOpenHints(t *testing.T) {
 	dir := newPack(t, plainQuery, nil)
 	check(t, os.Chmod(filepath.Join(dir, "bin/query"), 0o600))

@@ -65,6 +65,10 @@ func checkExecutable(root *os.Root, name string, info fs.FileInfo) *Error {
 	return checkProgram(root, name)
 }
 
+// maxFirstLine is how much of a script the kernel reads to find its
+// interpreter; older kernels read less.
+const maxFirstLine = 256
+
 // checkProgram refuses a script that a shell would run and a kernel would
 // not: inside the container no shell is in between.
 func checkProgram(root *os.Root, name string) *Error {
@@ -73,17 +77,27 @@ func checkProgram(root *os.Root, name string) *Error {
 		return unreadable(name, err)
 	}
 	defer file.Close()
-	head := make([]byte, len("\x7fELF"))
+	head := make([]byte, maxFirstLine)
 	n, err := io.ReadFull(file, head)
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 		return unreadable(name, err)
 	}
 	head = head[:n]
-	if !bytes.HasPrefix(head, []byte("#!")) && !bytes.Equal(head, []byte("\x7fELF")) {
+	first, _, _ := bytes.Cut(head, []byte("\n"))
+	switch {
+	case bytes.HasPrefix(head, []byte("\x7fELF")):
+		return nil
+	case !bytes.HasPrefix(head, []byte("#!")):
 		return &Error{
 			File:   name,
 			Reason: `neither a script that begins with "#!" nor an ELF program`,
 			Hint:   "make its first line #!/bin/sh or #!/bin/bash",
+		}
+	case bytes.HasSuffix(first, []byte("\r")):
+		return &Error{
+			File:   name,
+			Reason: "has Windows line ends, so that its interpreter would not be found",
+			Hint:   `dos2unix ` + name + `, or sed -i 's/\r$//' ` + name,
 		}
 	}
 	return nil

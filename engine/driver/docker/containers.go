@@ -108,7 +108,12 @@ func (d *Driver) CreateContainer(ctx context.Context, spec driver.ContainerSpec)
 	if podman {
 		adapt(spec, host)
 	}
-	created, err := d.client.ContainerCreate(ctx, config, host, networking, nil, spec.Name)
+	patient, cancel, err := seenThrough(ctx)
+	if err != nil {
+		return "", fmt.Errorf("create container %s: %w", spec.Name, err)
+	}
+	defer cancel()
+	created, err := d.client.ContainerCreate(patient, config, host, networking, nil, spec.Name)
 	if err != nil {
 		if strings.Contains(err.Error(), "storage-opt") {
 			err = join(driver.ErrUnsupported, err)
@@ -116,7 +121,7 @@ func (d *Driver) CreateContainer(ctx context.Context, spec driver.ContainerSpec)
 		if strings.Contains(err.Error(), "is already in use") {
 			err = join(driver.ErrNameInUse, err)
 		}
-		return "", fmt.Errorf("create container %s: %w", spec.Name, conflictAs(ctx, driver.ErrNameInUse, err))
+		return "", fmt.Errorf("create container %s: %w", spec.Name, conflictAs(patient, driver.ErrNameInUse, err))
 	}
 	return created.ID, nil
 }

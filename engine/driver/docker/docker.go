@@ -92,6 +92,20 @@ func clientOptions(endpoint Endpoint) ([]client.Opt, time.Duration, error) {
 	return options, connectTimeout, nil
 }
 
+// makeTimeout bounds a request that makes something.
+const makeTimeout = time.Minute
+
+// seenThrough is for requests that make something: the engine finishes them also
+// when their sender is gone, and what nobody knows of, nobody removes. So they are
+// answered although the context has ended meanwhile.
+func seenThrough(ctx context.Context) (context.Context, context.CancelFunc, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, nil, err
+	}
+	patient, cancel := context.WithTimeout(context.WithoutCancel(ctx), makeTimeout)
+	return patient, cancel, nil
+}
+
 // Close releases the connections to the engine.
 func (d *Driver) Close() error { return d.client.Close() }
 

@@ -165,11 +165,16 @@ func (d *Driver) ImportImage(ctx context.Context, ref string, rootfs io.Reader) 
 
 // TagImage gives the image one more reference.
 func (d *Driver) TagImage(ctx context.Context, source, ref string) error {
-	if err := d.client.ImageTag(ctx, source, ref); err != nil {
+	patient, cancel, err := seenThrough(ctx)
+	if err != nil {
+		return fmt.Errorf("tag %s: %w", ref, err)
+	}
+	defer cancel()
+	if err := d.client.ImageTag(patient, source, ref); err != nil {
 		if isInvalidReference(err) {
 			err = join(driver.ErrInvalidReference, err)
 		}
-		return fmt.Errorf("tag %s: %w", ref, mapError(ctx, err))
+		return fmt.Errorf("tag %s: %w", ref, mapError(patient, err))
 	}
 	return nil
 }

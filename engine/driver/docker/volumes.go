@@ -28,10 +28,15 @@ func (d *Driver) Volumes(ctx context.Context, labels driver.Labels) ([]driver.Vo
 
 // CreateVolume makes the volume where it is absent.
 func (d *Driver) CreateVolume(ctx context.Context, name string, labels driver.Labels) error {
-	_, err := d.client.VolumeCreate(ctx, volume.CreateOptions{Name: name, Labels: labels})
+	patient, cancel, err := seenThrough(ctx)
+	if err != nil {
+		return fmt.Errorf("create volume %s: %w", name, err)
+	}
+	defer cancel()
+	_, err = d.client.VolumeCreate(patient, volume.CreateOptions{Name: name, Labels: labels})
 	// Podman says so to the slower of two that make it at the same moment.
 	if err != nil && !alreadyExists(err) {
-		return fmt.Errorf("create volume %s: %w", name, mapError(ctx, err))
+		return fmt.Errorf("create volume %s: %w", name, mapError(patient, err))
 	}
 	return nil
 }
