@@ -128,6 +128,15 @@ func TestManifestRefuses(t *testing.T) {
 		{"memory", "plans:\n- name: a\n  limits:\n    memory: lots\n", ` plans[0].limits.memory, line 4: "lots" is not a size, such as 256m or 1g`},
 		{"endless storage", "plans:\n- name: a\n  limits: {storage: 99999999p}\n", ` plans[0].limits.storage, line 3: "99999999p" is not a size that anything can have`},
 		{"cpus", "plans:\n- name: a\n  limits: {cpus: -1}\n", ` plans[0].limits.cpus, line 3: "-1" is not a number of processors, such as 0.5 or 2`},
+		{"too little memory", "plans:\n- name: a\n  limits: {memory: 5m}\n", ` plans[0].limits.memory, line 3: "5m" is less than 6m, with which no container starts`},
+		{"memory without a unit", "plans:\n- name: a\n  limits: {memory: 512}\n", ` plans[0].limits.memory, line 3: "512" is less than 6m, with which no container starts`},
+		{"negative memory", "plans:\n- name: a\n  limits: {memory: -1}\n", ` plans[0].limits.memory, line 3: "-1" is not a size, such as 256m or 1g`},
+		{"negative shm", "plans:\n- name: a\n  limits: {shm: -64m}\n", ` plans[0].limits.shm, line 3: "-64m" is not a size, such as 256m or 1g`},
+		{"negative storage", "plans:\n- name: a\n  limits: {storage: -1g}\n", ` plans[0].limits.storage, line 3: "-1g" is not a size, such as 256m or 1g`},
+		{"no cpus", "plans:\n- name: a\n  limits: {cpus: 0}\n", ` plans[0].limits.cpus, line 3: "0" is not a number of processors, such as 0.5 or 2`},
+		{"endless cpus", "plans:\n- name: a\n  limits: {cpus: .inf}\n", ` plans[0].limits.cpus, line 3: ".inf" is not a number of processors, such as 0.5 or 2`},
+		{"too few cpus", "plans:\n- name: a\n  limits: {cpus: 0.001}\n", ` plans[0].limits.cpus, line 3: "0.001" is not from 0.01 to 1024`},
+		{"too many cpus", "plans:\n- name: a\n  limits: {cpus: 1024.5}\n", ` plans[0].limits.cpus, line 3: "1024.5" is not from 0.01 to 1024`},
 		{"parameter's name", "plans:\n- name: a\n  parameters: {max-size: 1}\n", ` plans[0].parameters.max-size, line 3: "max-size" is not a parameter's name; it is letters, digits and "_", and begins with no digit`},
 		{"parameters alike", "plans:\n- name: a\n  parameters:\n    size: 1\n    SIZE: 2\n", ` plans[0].parameters.SIZE, line 5: becomes PLAN_SIZE, as the one on line 4 does`},
 		{"parameter of two lines", "plans:\n- name: a\n  parameters: {x: \"1\\n2\"}\n", ` plans[0].parameters.x, line 3: the value has more than one line`},
@@ -146,6 +155,15 @@ func TestManifestRefuses(t *testing.T) {
 			_, err := pack.Open(dir)
 			wantInvalid(t, dir, err, "pack demo: servicepack.yaml"+test.want)
 		})
+	}
+}
+
+func TestManifestSmallestAndLargestLimits(t *testing.T) {
+	manifest := "plans:\n- name: a\n  limits: {memory: 6m, cpus: 0.01}\n- name: b\n  limits: {cpus: 1024}\n"
+	got, err := open(t, newPack(t, plainQuery, map[string]string{"servicepack.yaml": manifest})).Describe(t.Context())
+	check(t, err)
+	if a, b := got.Plans[0].Limits, got.Plans[1].Limits; a.MemoryBytes != 6<<20 || a.CPUs != 0.01 || b.CPUs != 1024 {
+		t.Errorf("the limits are %+v and %+v", a, b)
 	}
 }
 

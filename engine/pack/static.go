@@ -147,6 +147,14 @@ func (e planEntry) describe(field string) (Plan, *Error) {
 	}, nil
 }
 
+// What a container needs to start at all: less memory is refused by Docker,
+// a smaller share of a processor by the kernel. No machine has maxCPUs.
+const (
+	minMemory = 6 << 20
+	minCPUs   = 0.01
+	maxCPUs   = 1024
+)
+
 func (e limitsEntry) describe(field string) (Limits, *Error) {
 	var limits Limits
 	sizes := []struct {
@@ -168,10 +176,16 @@ func (e limitsEntry) describe(field string) (Limits, *Error) {
 		}
 		*size.target = bytes
 	}
+	if e.Memory.line > 0 && limits.MemoryBytes < minMemory {
+		return Limits{}, e.Memory.fault(field+".memory", "%s is less than 6m, with which no container starts", quote(e.Memory.value))
+	}
 	if e.CPUs.line > 0 {
 		cpus, err := strconv.ParseFloat(e.CPUs.value, 64)
 		if err != nil || cpus <= 0 || !cpusPattern.MatchString(e.CPUs.value) {
 			return Limits{}, e.CPUs.fault(field+".cpus", "%s is not a number of processors, such as 0.5 or 2", quote(e.CPUs.value))
+		}
+		if cpus < minCPUs || cpus > maxCPUs {
+			return Limits{}, e.CPUs.fault(field+".cpus", "%s is not from %v to %v", quote(e.CPUs.value), minCPUs, maxCPUs)
 		}
 		limits.CPUs = cpus
 	}
