@@ -152,6 +152,9 @@ func parseEnv(answer []byte, secrets envvar.Set) (envvar.Set, error) {
 		texts[i] = l.text
 	}
 	set, err := envvar.ParseLines(texts)
+	if err == nil {
+		err = checkVariables(set, texts)
+	}
 	var invalid *envvar.LineError
 	switch {
 	case err == nil:
@@ -165,6 +168,17 @@ func parseEnv(answer []byte, secrets envvar.Set) (envvar.Set, error) {
 		reason = invalid.Key + ": " + reason
 	}
 	return nil, &answerError{line: lines[invalid.Line-1].number, err: &envError{reason: reason, err: invalid.Err}}
+}
+
+// checkVariables refuses what would change how the scripts run.
+func checkVariables(set envvar.Set, texts []string) error {
+	for _, v := range set {
+		if steersScripts(v.Name) {
+			isIt := func(text string) bool { return strings.HasPrefix(text, v.Name+"=") }
+			return &envvar.LineError{Line: 1 + slices.IndexFunc(texts, isIt), Key: v.Name, Reason: errSteering.Error(), Err: errSteering}
+		}
+	}
+	return nil
 }
 
 // envError is a line of the environment that is no variable.

@@ -81,6 +81,34 @@ func TestEnvRefuses(t *testing.T) {
 	}
 }
 
+// What shells and the program loader obey would break every script.
+func TestVariablesThatSteerScripts(t *testing.T) {
+	for _, name := range []string{"PATH", "IFS", "ENV", "BASH_ENV", "LD_PRELOAD", "LD_LIBRARY_PATH"} {
+		const because = `: the variable decides how every script runs; choose another name`
+		dir := newPack(t, answers("secrets", name), nil)
+		_, err := open(t, dir).Describe(t.Context())
+		wantInvalid(t, dir, err, `pack demo: bin/query secrets, line 1: "`+name+`" cannot be a secret`+because)
+
+		dir = newPack(t, answers("env", `A=1\n\n`+name+`=/opt/demo\n`), nil)
+		_, err = open(t, dir).Env(t.Context(), pack.Descriptor{}, nil)
+		wantInvalid(t, dir, err, `pack demo: bin/query env, line 3: `+name+because)
+	}
+}
+
+// Names that only look alike are a pack's own, and so is the HOME of a service.
+func TestVariablesThatPacksUse(t *testing.T) {
+	dir := newPack(t, answers("secrets", `DEMO_PATH\nSVPN\nENVIRONMENT\n`), nil)
+	_, err := open(t, dir).Describe(t.Context())
+	check(t, err)
+	want := []string{"HOME=/var/lib/demo", "DEMO_PATH=/a", "path=/b", "PLAN_NAME=small"}
+	dir = newPack(t, answers("env", strings.Join(want, `\n`)), nil)
+	set, err := open(t, dir).Env(t.Context(), pack.Descriptor{}, nil)
+	check(t, err)
+	if diff := cmp.Diff(want, set.Environ()); diff != "" {
+		t.Errorf("the environment differs (-want +got):\n%s", diff)
+	}
+}
+
 // A secret that could be a name is not shown where a name is.
 func TestEnvSecretAsName(t *testing.T) {
 	dir := newPack(t, "#!/bin/sh\n[ $1 != os ] || echo debian/12\n[ $1 != env ] || { echo $PW=1; echo $PW=2; }\n", nil)

@@ -1,6 +1,7 @@
 package pack
 
 import (
+	"errors"
 	"fmt"
 	"path"
 	"regexp"
@@ -78,7 +79,31 @@ func parseSecret(s string) (string, error) {
 	if !envvar.ValidName(s) {
 		return "", fmt.Errorf(`%s is not a secret's name; it is letters, digits and "_", and begins with no digit`, quote(s))
 	}
+	if s == "HOME" || steersScripts(s) {
+		return "", fmt.Errorf("%s cannot be a secret: %w", quote(s), errSteering)
+	}
+	for _, prefix := range enginePrefixes {
+		if strings.HasPrefix(s, prefix) {
+			return "", fmt.Errorf("%s cannot be a secret: names that begin with %s are the engine's", quote(s), prefix)
+		}
+	}
 	return s, nil
+}
+
+var errSteering = errors.New("the variable decides how every script runs; choose another name")
+
+// enginePrefixes begin the names of what the engine tells bin/build.
+var enginePrefixes = []string{"SVP_", "PLAN_"}
+
+// steersScripts reports whether shells or the program loader obey the
+// variable, so that no script would work with a value meant for something
+// else. HOME is not among them: a service may need one of its own.
+func steersScripts(variable string) bool {
+	switch variable {
+	case "PATH", "IFS", "ENV", "BASH_ENV", "LD_PRELOAD", "LD_LIBRARY_PATH":
+		return true
+	}
+	return false
 }
 
 // reserved are the folders of a container that are not the pack's to keep.
