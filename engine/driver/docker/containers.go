@@ -105,15 +105,17 @@ func (d *Driver) CreateContainer(ctx context.Context, spec driver.ContainerSpec)
 	if err != nil {
 		return "", fmt.Errorf("create container %s: %w", spec.Name, err)
 	}
-	if podman {
-		adapt(spec, host)
-	}
 	patient, cancel, err := seenThrough(ctx)
 	if err != nil {
 		return "", fmt.Errorf("create container %s: %w", spec.Name, err)
 	}
 	defer cancel()
-	created, err := d.client.ContainerCreate(patient, config, host, networking, nil, spec.Name)
+	var created container.CreateResponse
+	if podman {
+		created, err = d.createInPodman(patient, spec, config, host, networking)
+	} else {
+		created, err = d.client.ContainerCreate(patient, config, host, networking, nil, spec.Name)
+	}
 	if err != nil {
 		if strings.Contains(err.Error(), "storage-opt") {
 			err = join(driver.ErrUnsupported, err)

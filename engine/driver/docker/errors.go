@@ -40,7 +40,8 @@ func mapError(ctx context.Context, err error) error {
 	case strings.Contains(text, "no space left on device"),
 		strings.Contains(text, "disk quota exceeded"):
 		return join(driver.ErrNoSpace, err)
-	case errdefs.IsNotFound(err), vanished(err):
+	// The last is an image that somebody is removing.
+	case errdefs.IsNotFound(err), vanished(err), strings.Contains(text, "layer does not exist"):
 		return join(driver.ErrNotFound, err)
 	}
 	return err

@@ -21,6 +21,7 @@ func TestErrorsOfTheEngineAreToldApart(t *testing.T) {
 		"Address already in use":                                            driver.ErrAddressInUse,
 		"write /srv/fill: no space left on device":                          driver.ErrNoSpace,
 		"cannot join network of a non running container: 0123":              driver.ErrNoNetwork,
+		"layer does not exist":                                              driver.ErrNotFound,
 		"Container 0123 is restarting, wait until the container is running": driver.ErrNoNetwork,
 	} {
 		got := mapError(t.Context(), errors.New("Error response from daemon: "+text))

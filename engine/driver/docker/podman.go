@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -18,6 +19,8 @@ import (
 	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types"
 	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/network"
+	"github.com/docker/docker/client"
 
 	"github.com/servicepack/svp/engine/driver"
 )
@@ -176,8 +179,8 @@ func (d *Driver) kill(ctx context.Context, name string) {
 	}
 }
 
-// adapt makes of a container for Docker one that is the same for Podman.
-func adapt(spec driver.ContainerSpec, host *container.HostConfig) {
+// createInPodman makes of a container for Docker one that is the same in Podman.
+func (d *Driver) createInPodman(ctx context.Context, spec driver.ContainerSpec, config *container.Config, host *container.HostConfig, networking *network.NetworkingConfig) (container.CreateResponse, error) {
 	if spec.Lasting {
 		host.RestartPolicy = settledRestarts(spec)
 	}
@@ -188,6 +191,32 @@ func adapt(spec driver.ContainerSpec, host *container.HostConfig) {
 			}
 		}
 	}
+	if networking != nil && spec.Network.Address.Is4() {
+		networking.EndpointsConfig[spec.Network.Name].MacAddress = hardwareAddress(spec.Network.Address)
+	}
+	creator, err := d.creator()
+	if err != nil {
+		return container.CreateResponse{}, err
+	}
+	defer creator.Close()
+	return creator.ContainerCreate(ctx, config, host, networking, nil, spec.Name)
+}
+
+// hardwareAddress is the one that Docker gives with an address. Without it, who
+// has talked to the address before a restart does not find it for ten seconds.
+func hardwareAddress(address netip.Addr) string {
+	ip := address.As4()
+	return net.HardwareAddr{0x02, 0x42, ip[0], ip[1], ip[2], ip[3]}.String()
+}
+
+// creator is a client that passes hardware addresses on: in the version of
+// Docker's API that Podman names there are none, but Podman takes them.
+func (d *Driver) creator() (*client.Client, error) {
+	options, _, err := clientOptions(d.endpoint)
+	if err != nil {
+		return nil, err
+	}
+	return client.NewClientWithOpts(append(options, client.WithVersion("1.44"))...)
 }
 
 // settledRestarts leaves a container that waits for input a way to end for good.
