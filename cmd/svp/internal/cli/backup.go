@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"io"
+	"os"
 
 	urfave "github.com/urfave/cli/v2"
 
@@ -40,16 +41,23 @@ func newBackupCommand(w *wiring) *command {
 }
 
 func runBackup(ctx context.Context, streams *Streams, b backupper, target engine.Target, output string) error {
-	if output != "" && output != "-" {
-		return writeWhole(output, func(file *wholeFile) error {
-			return backupTo(ctx, b, target, file, streams.Err)
+	if output != "" && !isStdout(output) {
+		return writeFile(output, func(file *os.File) error {
+			if isTerminal(file) {
+				return terminalRefusal(target)
+			}
+			return backupTo(ctx, b, target, localWriter{file, output}, streams.Err)
 		})
 	}
 	if streams.OutTerminal {
-		return refusal("backup", target.Name+target.Container, "a backup is not written to a terminal",
-			"write it to a file: -o FILE")
+		return terminalRefusal(target)
 	}
-	return backupTo(ctx, b, target, streams.Out, streams.Err)
+	return backupTo(ctx, b, target, streams.output(), streams.Err)
+}
+
+func terminalRefusal(target engine.Target) error {
+	return refusal("backup", target.Name+target.Container, "a backup is not written to a terminal",
+		"write it to a file: -o FILE")
 }
 
 func backupTo(ctx context.Context, b backupper, target engine.Target, out, messages io.Writer) error {

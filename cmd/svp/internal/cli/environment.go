@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"fmt"
+	"os"
 	"strings"
 
 	urfave "github.com/urfave/cli/v2"
@@ -36,11 +37,14 @@ func (e *environmentFlags) check(inv *invocation) error {
 		return inv.usageError(fmt.Sprintf("--format: unknown format %q", e.format),
 			"the formats are "+strings.Join(envvar.Formats(), ", "))
 	}
-	if format == envvar.ServiceBinding && e.output == "" {
+	if format == envvar.ServiceBinding && (e.output == "" || isStdout(e.output)) {
 		return inv.usageError("--format servicebinding makes a folder", "name it with --output FOLDER")
 	}
 	e.format = string(format)
-	return nil
+	if format == envvar.ServiceBinding {
+		return nil
+	}
+	return refuseFolder(e.output)
 }
 
 // write prints the environment.
@@ -49,15 +53,15 @@ func (e *environmentFlags) write(streams *Streams, set envvar.Set, service envva
 	if format == envvar.ServiceBinding {
 		return envvar.WriteServiceBinding(e.output, set, service)
 	}
-	if e.output == "" {
+	if e.output == "" || isStdout(e.output) {
 		return envvar.Write(streams.Out, format, set, service)
 	}
 	var content bytes.Buffer
 	if err := envvar.Write(&content, format, set, service); err != nil {
 		return err
 	}
-	return writeWhole(e.output, func(file *wholeFile) error {
-		_, err := content.WriteTo(file)
+	return writeFile(e.output, func(file *os.File) error {
+		_, err := content.WriteTo(localWriter{file, e.output})
 		return err
 	})
 }

@@ -82,6 +82,7 @@ type report struct {
 func newReport(err error, status int) report {
 	r := report{Kind: "error", Text: oneLine(err.Error()), Status: status}
 	var usage *usageError
+	var unwritten *writeError
 	var failed *engine.Error
 	switch {
 	case errors.As(err, &usage):
@@ -91,6 +92,9 @@ func newReport(err error, status int) report {
 		r.Text = oneLine(strings.TrimSpace(failed.Op+" "+failed.Subject) + ": interrupted")
 	case status == statusInterrupted:
 		r.Text = "interrupted"
+	case errors.As(err, &unwritten):
+		// What the engine makes of it is about the container host.
+		r.Text = oneLine(unwritten.Error())
 	case errors.As(err, &failed):
 		r.Hint, r.LogFile, r.LastLines = oneLine(failed.Hint), failed.LogFile, failed.LastLines
 	}

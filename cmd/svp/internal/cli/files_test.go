@@ -103,15 +103,31 @@ func TestBackupFileIsPrivateAndFollowsLinks(t *testing.T) {
 
 func TestBackupToWhatCannotBeAFile(t *testing.T) {
 	t.Parallel()
-	for _, file := range []string{"/dev/null", t.TempDir(), filepath.Join(t.TempDir(), "no", "folder")} {
+	folder := t.TempDir()
+	dangling := filepath.Join(folder, "dangling")
+	if err := os.Symlink("nowhere", dangling); err != nil {
+		t.Fatal(err)
+	}
+	missing := filepath.Join(folder, "no", "folder")
+	for file, want := range map[string]struct {
+		status int
+		text   string
+	}{
+		folder:   {2, folder + " is a folder; name a file"},
+		missing:  {125, "write " + missing + ": no such file or directory"},
+		dangling: {125, "write " + dangling + ": it is a link to nowhere, which does not exist"},
+	} {
 		w := newWorld(t, "")
-		w.require(t, 125, "backup", "shop", "-o", file)
-		if !strings.HasPrefix(w.errOut.String(), "svp: write "+file+": ") {
+		w.require(t, want.status, "backup", "shop", "-o", file)
+		if w.errOut.String() != "svp: "+want.text+"\n" {
 			t.Errorf("stderr: %s", w.errOut)
 		}
 		if len(w.fake.calls) > 0 {
 			t.Errorf("a backup was made for nothing: %q", w.fake.calls)
 		}
+	}
+	if link, err := os.Readlink(dangling); err != nil || link != "nowhere" {
+		t.Errorf("the link was replaced: %q, %v", link, err)
 	}
 }
 
@@ -151,6 +167,15 @@ func TestRestoreReads(t *testing.T) {
 			t.Errorf("%s: %q, want %q", line, got, want)
 		}
 	}
-	w := newWorld(t, "")
-	w.require(t, 125, "restore", "shop", "-i", "/nonexistent")
+}
+
+func TestRestoreOfWhatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	for file, status := range map[string]int{t.TempDir(): 2, "/nonexistent": 125} {
+		w := newWorld(t, "")
+		w.require(t, status, "restore", "shop", "-i", file)
+		if !strings.Contains(w.errOut.String(), file) || len(w.fake.calls) > 0 {
+			t.Errorf("calls %q, stderr: %s", w.fake.calls, w.errOut)
+		}
+	}
 }

@@ -12,7 +12,7 @@ import (
 // scriptStreams connects a script with the user: with the terminal where there
 // is one, else with the plain streams. The caller must call restore.
 func scriptStreams(ctx context.Context, s *Streams) (streams engine.Streams, restore func()) {
-	streams = engine.Streams{In: s.In, Out: s.Out, Err: s.Err}
+	streams = engine.Streams{In: s.In, Out: s.output(), Err: s.Err}
 	if !s.interactive() {
 		return streams, func() {}
 	}

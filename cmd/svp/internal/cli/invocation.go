@@ -256,13 +256,13 @@ func (inv *invocation) unknownFlag(shown string) error {
 	for _, flag := range append(inv.leaf().flags, inv.root.flags...) {
 		for _, name := range flag.Names() {
 			if len(name) > 1 {
-				names = append(names, "--"+name)
+				names = append(names, name)
 			}
 		}
 	}
 	hint := ""
-	if near := nearest("--"+strings.TrimLeft(shown, "-"), append(names, "--help")); near != "" {
-		hint = fmt.Sprintf("did you mean %s?", near)
+	if near := nearest(strings.TrimLeft(shown, "-"), append(names, "help")); near != "" {
+		hint = fmt.Sprintf("did you mean --%s?", near)
 	} else if inv.leaf().script == afterDashes {
 		hint = "what belongs to the script follows two dashes: -- " + shown
 	}

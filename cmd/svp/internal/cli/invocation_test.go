@@ -147,6 +147,7 @@ func TestSuggestions(t *testing.T) {
 		"client x select 1":  "what belongs to the script follows two dashes: -- select 1",
 		"help dwon":          `did you mean "down"?`,
 		"up x --quiett":      "did you mean --quiet?",
+		"up --nope":          "svp up --help tells more",
 		"pack inspect x -hx": "svp pack inspect --help tells more",
 	} {
 		w := newWorld(t, "")

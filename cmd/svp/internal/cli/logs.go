@@ -37,7 +37,7 @@ func newLogsCommand(w *wiring) *command {
 			if err := o.parse(inv, w.now()); err != nil {
 				return err
 			}
-			return w.engine(func(s session) error { return s.Logs(ctx, o.LogsOptions, w.streams.Out, w.streams.Err) })
+			return w.engine(func(s session) error { return s.Logs(ctx, o.LogsOptions, w.streams.output(), w.streams.Err) })
 		},
 	}
 }

@@ -43,6 +43,9 @@ func runRestore(ctx context.Context, streams *Streams, r restorer, target engine
 	from := streams.In
 	switch {
 	case input != "" && input != "-":
+		if err := refuseFolder(input); err != nil {
+			return err
+		}
 		file, err := os.Open(input)
 		if err != nil {
 			return fmt.Errorf("restore: %w", err)

@@ -81,12 +81,15 @@ func exitStatus(err error, passesStatus bool) int {
 
 func ownStatus(err error) int {
 	var usage *usageError
+	var unwritten *writeError
 	var failed *engine.Error
 	switch {
 	case err == nil:
 		return statusDone
 	case errors.As(err, &usage):
 		return statusUsage
+	case errors.As(err, &unwritten) && !errors.Is(err, context.Canceled):
+		return statusFailed
 	case errors.As(err, &failed):
 		return statusOfKind[failed.Kind]
 	case errors.Is(err, context.Canceled):

@@ -8,7 +8,7 @@ func nearest(word string, candidates []string) string {
 	if word == "" {
 		return ""
 	}
-	best, bestDistance := "", len(word)/3+1
+	best, bestDistance := "", max(1, len(word)/3)
 	for _, candidate := range candidates {
 		distance := editDistance(word, candidate)
 		if strings.HasPrefix(candidate, word) {
