@@ -219,8 +219,12 @@ func (inv *invocation) add(flag urfave.Flag, value string) {
 	}
 }
 
-// checkArguments finds too few and too many arguments.
+// checkArguments finds too few and too many arguments, and empty ones, which
+// a script makes of a variable that is not set.
 func (inv *invocation) checkArguments() error {
+	if err := inv.checkFlagsNotEmpty(); err != nil {
+		return err
+	}
 	leaf := inv.leaf()
 	least, most := leaf.arity()
 	if inv.container {
@@ -231,6 +235,26 @@ func (inv *invocation) checkArguments() error {
 		return inv.usageError(inv.wanted()[len(inv.args)]+" is missing", "")
 	case len(inv.args) > most:
 		return inv.tooMany(most)
+	}
+	for i, arg := range inv.args {
+		if arg == "" {
+			return inv.usageError(strings.Trim(inv.wanted()[i], "[]")+" is empty", "")
+		}
+	}
+	return nil
+}
+
+// checkFlagsNotEmpty is about the flags without which a command does something
+// else; the settings take an empty value for none, as they do in a variable.
+func (inv *invocation) checkFlagsNotEmpty() error {
+	for _, flag := range inv.flags {
+		name, value, _ := strings.Cut(flag, "=")
+		switch name {
+		case "--" + containerFlagName, "--output", "--input", "--name":
+			if value == "" {
+				return inv.usageError("the flag "+name+" is empty", "")
+			}
+		}
 	}
 	return nil
 }

@@ -102,7 +102,7 @@ func TestUsageErrors(t *testing.T) {
 		"client":                                `client: NAME is missing`,
 		"client shop select":                    `client: too many arguments: "select"`,
 		"client -c":                             `client: the flag -c needs a value`,
-		"client -c= -- x":                       `client: NAME is missing`,
+		"client -c= -- x":                       `client: the flag --container is empty`,
 		"client shop -c x":                      `client: too many arguments: "shop"`,
 		"extra shop":                            `extra: CMD is missing`,
 		"extra":                                 `extra: NAME is missing`,
@@ -128,6 +128,27 @@ func TestUsageErrors(t *testing.T) {
 				t.Errorf("wrong usage did something: %q", w.fake.calls)
 			}
 		})
+	}
+}
+
+func TestEmptyWords(t *testing.T) {
+	t.Parallel()
+	for want, args := range map[string][]string{
+		"up: PACK is empty":                     {"up", ""},
+		"up: NAME is empty":                     {"up", "./p", ""},
+		"info: NAME is empty":                   {"info", ""},
+		"client: NAME is empty":                 {"client", "", "--", "x"},
+		"extra: CMD is empty":                   {"extra", "-c", "1f2e", ""},
+		"backup: the flag --output is empty":    {"backup", "shop", "-o", ""},
+		"restore: the flag --input is empty":    {"restore", "shop", "--input="},
+		"backup: the flag --container is empty": {"backup", "-c", "", "shop"},
+		"run: the flag --name is empty":         {"run", "-i", "x", "-n", ""},
+	} {
+		w := newWorld(t, "")
+		w.require(t, 2, args...)
+		if !strings.HasPrefix(w.errOut.String(), "svp: "+want+"\n") || len(w.fake.calls) > 0 {
+			t.Errorf("svp %q: calls %q, stderr: %s", args, w.fake.calls, w.errOut)
+		}
 	}
 }
 
