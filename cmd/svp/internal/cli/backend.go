@@ -73,7 +73,7 @@ func (w *wiring) engine(do func(s session) error) error {
 		return err
 	}
 	defer opened.Close()
-	return do(session{backend: opened, settings: chosen, events: events, now: w.now})
+	return cacheProblem(config.CacheDir, do(session{backend: opened, settings: chosen, events: events, now: w.now}))
 }
 
 func (w *wiring) engineConfig(chosen settings) (engine.Config, error) {

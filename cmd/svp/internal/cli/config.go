@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -51,7 +52,9 @@ func (w *wiring) readConfig() (configFile, error) {
 		return configFile{}, err
 	}
 	file, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) && !named {
+	// A home that is a file holds no configuration either.
+	absent := errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
+	if absent && !named {
 		return configFile{}, nil
 	}
 	if err != nil {

@@ -1,9 +1,14 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os/user"
 	"path/filepath"
+	"strings"
+
+	"github.com/servicepack/svp/engine"
 )
 
 // homeOfUser finds the home of whoever runs svp where the environment does not
@@ -26,6 +31,26 @@ func (w *wiring) dataDir(elements ...string) (string, error) {
 
 func (w *wiring) cacheDir() (string, error) {
 	return w.xdg("XDG_CACHE_HOME", ".cache", nil)
+}
+
+// cacheProblem tells what to do where the error is that the cache cannot be
+// made: that something "does not exist" is not what the user asked about.
+func cacheProblem(cache string, err error) error {
+	var failed *fs.PathError
+	if !errors.As(err, &failed) || failed.Op != "mkdir" || !related(cache, failed.Path) {
+		return err
+	}
+	return &engine.Error{
+		Op: "make the cache", Subject: cache, Kind: engine.Failed, Err: failed,
+		Hint: "set XDG_CACHE_HOME to a folder that you can write to",
+	}
+}
+
+// related tells that one of the names is the other, or in it.
+func related(a, b string) bool { return within(a, b) || within(b, a) }
+
+func within(folder, name string) bool {
+	return strings.HasPrefix(name+string(filepath.Separator), folder+string(filepath.Separator))
 }
 
 func (w *wiring) logDir() (string, error) {
