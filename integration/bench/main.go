@@ -41,8 +41,10 @@ import (
 func main() { os.Exit(run()) }
 
 func run() int {
-	// A report that nobody reads any more (SIGPIPE) ends the measuring too.
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE)
+	// A reader that is gone must not keep the bench from cleaning up. The signal
+	// cannot be waited for: it tells of a service's closed connections as well.
+	signal.Ignore(syscall.SIGPIPE)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	options, err := parse(os.Args[1:])
 	if errors.Is(err, flag.ErrHelp) {
