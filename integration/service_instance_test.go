@@ -341,9 +341,10 @@ func (i *serviceInstance) watchArguments(t *testing.T) *lookout {
 	seen := map[string]bool{}
 	return lookOut(func(ctx context.Context) {
 		for _, c := range containers {
-			lines, err := processArguments(ctx, c.ID)
+			// A look that was begun is finished, so that there is at least one.
+			lines, err := processArguments(context.WithoutCancel(ctx), c.ID)
 			if err != nil {
-				continue // it restarts, or the watch ends
+				continue // it restarts
 			}
 			for _, line := range lines {
 				seen[line] = true
