@@ -97,6 +97,11 @@ func endpointAddress(endpoint *network.EndpointSettings) netip.Addr {
 // given by its maker, yet only Docker knows which subnets are free. So a first
 // network is made to learn one, and then the real one with just that subnet.
 func (d *Driver) EnsureNetwork(ctx context.Context, name string, labels driver.Labels) (driver.Network, error) {
+	found, err := d.Network(ctx, name)
+	if err == nil || !errors.Is(err, driver.ErrNotFound) {
+		return found, err
+	}
+	defer lockNetworks(ctx)()
 	const attempts = 8
 	var lastErr error
 	for range attempts {
