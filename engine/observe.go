@@ -175,8 +175,9 @@ func newWorld(images []driver.Image, containers []driver.Container, volumes []dr
 			return nil, err
 		}
 	}
+	unborn := w.neverStarted()
 	for _, volume := range volumes {
-		w.addVolume(volume, byID, ended, marked)
+		w.addVolume(volume, byID, ended, marked, unborn)
 	}
 	holdersLast(w.leftovers.containers)
 	for _, found := range w.instances {
@@ -243,7 +244,7 @@ func (w *world) addContainer(container driver.Container, byID map[string]*instan
 	switch {
 	case lasting && byID[id] != nil:
 		byID[id].containers = append(byID[id].containers, container)
-	case lasting && over && !marked[id]:
+	case lasting && over && !marked[id] && container.State != driver.Created:
 		found, err := unrecorded(container)
 		if err != nil {
 			return err
@@ -258,20 +259,35 @@ func (w *world) addContainer(container driver.Container, byID map[string]*instan
 	return nil
 }
 
-func (w *world) addVolume(volume driver.Volume, byID map[string]*instance, ended, marked map[string]bool) {
+// neverStarted are the operations of which a container is left over that was
+// never started. A host finishes making a container, and the volumes that it
+// mounts, when the command that asked for it was killed; by then the mark may have
+// been swept away.
+func (w *world) neverStarted() map[string]bool {
+	operations := map[string]bool{}
+	for _, container := range w.leftovers.containers {
+		if container.State == driver.Created {
+			operations[container.Labels[driver.LabelOperation]] = true
+		}
+	}
+	return operations
+}
+
+func (w *world) addVolume(volume driver.Volume, byID map[string]*instance, ended, marked, unborn map[string]bool) {
 	if volume.Labels[driver.LabelPhase] == driver.PhaseCache {
 		return
 	}
 	id, ofInstance := volume.Labels[driver.LabelInstanceID]
 	isMark := volume.Labels[driver.LabelRole] == driver.RoleMaking
-	over := ended[volume.Labels[driver.LabelOperation]]
+	operation := volume.Labels[driver.LabelOperation]
+	over := ended[operation]
 	switch {
 	case isMark && over:
 		w.leftovers.marks = append(w.leftovers.marks, volume)
 	case isMark:
 	case byID[id] != nil:
 		byID[id].volumes = append(byID[id].volumes, volume)
-	case over && ofInstance && !marked[id]:
+	case over && ofInstance && !marked[id] && !unborn[operation]:
 		w.orphans = append(w.orphans, volume)
 	case over:
 		w.leftovers.volumes = append(w.leftovers.volumes, volume)

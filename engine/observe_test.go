@@ -39,7 +39,10 @@ func TestWhatIsFoundOnTheHost(t *testing.T) {
 		Labels: roled(t, endedOperation, driver.RoleImage),
 	}
 	container := func(name, operation, role string) driver.Container {
-		return driver.Container{ID: name, Name: name, Labels: roled(t, operation, role)}
+		return driver.Container{ID: name, Name: name, State: driver.Running, Labels: roled(t, operation, role)}
+	}
+	created := func(name, operation, role string) driver.Container {
+		return driver.Container{ID: name, Name: name, State: driver.Created, Labels: roled(t, operation, role)}
 	}
 	volume := func(name, operation, role string) driver.Volume {
 		return driver.Volume{Name: name, Labels: roled(t, operation, role)}
@@ -80,6 +83,16 @@ func TestWhatIsFoundOnTheHost(t *testing.T) {
 		},
 		"a command was killed before it made a container": {
 			volumes: []driver.Volume{mark(endedOperation), data(endedOperation)}, leftovers: []string{"data", "mark"},
+		},
+		"the host made a container after its command was killed and the mark swept away": {
+			volumes:    []driver.Volume{data(endedOperation)},
+			containers: []driver.Container{created("shop", endedOperation, driver.RoleHolder)},
+			leftovers:  []string{"shop", "data"},
+		},
+		"a container of an instance that was made and never started": {
+			images: []driver.Image{image}, volumes: []driver.Volume{data(endedOperation)},
+			containers: []driver.Container{created("shop", endedOperation, driver.RoleService)},
+			instances:  []string{"shop: shop data"},
 		},
 		"a command is making an instance": {
 			volumes:    []driver.Volume{mark(runningOperation), data(runningOperation)},

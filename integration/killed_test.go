@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/docker/docker/api/types/container"
+
 	"github.com/servicepack/svp/integration/svptest"
 )
 
@@ -64,6 +66,44 @@ func TestKilled(t *testing.T) {
 func timeOfUp(t *testing.T) time.Duration {
 	t.Helper()
 	return up(t, tinyPack(t, withVolume), newName(t)).Require(t, 0).Elapsed
+}
+
+// An engine finishes making a container whose client is gone, maybe after the
+// next command has swept away the mark that told of a half-made instance.
+func TestKilledDuringCreate(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	pack, name, late := tinyPack(t, withVolume), newName(t), newName(t)
+	suite.DestroyAfter(t, name)
+	suite.DestroyAfter(t, late)
+	svp(t, "up", pack, name).Require(t, 0)
+	id := instances(t, name)[0]
+	made, err := suite.Host.API.ContainerInspect(ctx, "svp-"+name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	anew := strings.NewReplacer(name, late, id, "1a7e1a7e1a7e")
+	relabel := func(labels map[string]string) {
+		for key, value := range labels {
+			labels[key] = anew.Replace(value)
+		}
+	}
+	relabel(made.Config.Labels)
+	mounts := made.HostConfig.Mounts
+	for i := range mounts {
+		mounts[i].Source = anew.Replace(mounts[i].Source)
+		relabel(mounts[i].VolumeOptions.Labels)
+	}
+	_, err = suite.Host.API.ContainerCreate(ctx, made.Config, &container.HostConfig{Mounts: mounts}, nil, nil, "svp-"+late)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	svp(t, "info", late).Require(t, 4)
+	svp(t, "up", pack, late).Require(t, 0)
+	svp(t, "destroy", late, "--yes").Require(t, 0)
+	svp(t, "gc").Require(t, 0)
+	onlyInstance(t, pack, name, 1, 1)
 }
 
 // An engine finishes a commit whose client is gone; the image must not come up

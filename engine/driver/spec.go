@@ -116,6 +116,9 @@ type Mount struct {
 	Volume   string
 	Path     string
 	ReadOnly bool
+	// Labels are those of the volume. A host that makes a volume which is not
+	// there when its container is made gives it these.
+	Labels Labels
 }
 
 // Limits bounds what a container may use; zero means no limit.

@@ -52,7 +52,7 @@ func PlanBase(in BaseInput) (Base, error) {
 	base.CacheVolume = CacheVolumeName(in.Service.Pack)
 	base.CacheLabels = driver.Labels{driver.LabelPack: in.Service.Pack, driver.LabelPhase: driver.PhaseCache}
 	variables := append([]string{"SVP_PHASE=base", "SVP_CACHE_DIR=" + CacheDir}, in.Service.parameterVariables()...)
-	mounts := []driver.Mount{{Volume: base.CacheVolume, Path: CacheDir}}
+	mounts := []driver.Mount{{Volume: base.CacheVolume, Path: CacheDir, Labels: base.CacheLabels}}
 	if in.CAVolume != "" {
 		variables = append(variables, caVariables()...)
 		mounts = append(mounts, driver.Mount{Volume: in.CAVolume, Path: CADir})

@@ -129,7 +129,7 @@ func volumeLabels(in InstanceInput) driver.Labels {
 func (i Instance) mounts() []driver.Mount {
 	mounts := make([]driver.Mount, 0, len(i.Volumes))
 	for _, volume := range i.Volumes {
-		mounts = append(mounts, driver.Mount{Volume: volume.Name, Path: volume.Path})
+		mounts = append(mounts, driver.Mount{Volume: volume.Name, Path: volume.Path, Labels: volume.Labels})
 	}
 	return mounts
 }

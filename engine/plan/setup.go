@@ -35,7 +35,8 @@ func PlanSetup(in SetupInput) (Setup, error) {
 		driver.LabelPhase: driver.PhaseInstance, driver.LabelBaseImage: in.Base.ID,
 	}).With(in.Operation.Labels())
 	cache := CacheVolumeName(in.Service.Pack)
-	mounts := []driver.Mount{{Volume: cache, Path: CacheDir}}
+	cacheLabels := driver.Labels{driver.LabelPack: in.Service.Pack, driver.LabelPhase: driver.PhaseCache}
+	mounts := []driver.Mount{{Volume: cache, Path: CacheDir, Labels: cacheLabels}}
 	variables := setupVariables(in.Service, in.Instance)
 	if in.CAVolume != "" {
 		variables = append(variables, caVariables()...)
@@ -43,7 +44,7 @@ func PlanSetup(in SetupInput) (Setup, error) {
 	}
 	return Setup{
 		CacheVolume: cache,
-		CacheLabels: driver.Labels{driver.LabelPack: in.Service.Pack, driver.LabelPhase: driver.PhaseCache},
+		CacheLabels: cacheLabels,
 		Container: driver.ContainerSpec{
 			Name: containerPrefix + "setup-" + in.Operation.ID, Image: in.Base.ID,
 			Entrypoint: ScriptCommand(withVariables(variables)...), Command: []string{script("build"), "setup"},

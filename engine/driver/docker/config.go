@@ -100,6 +100,7 @@ func mounts(specs []driver.Mount) []mount.Mount {
 	for _, spec := range specs {
 		list = append(list, mount.Mount{
 			Type: mount.TypeVolume, Source: spec.Volume, Target: spec.Path, ReadOnly: spec.ReadOnly,
+			VolumeOptions: &mount.VolumeOptions{Labels: spec.Labels},
 		})
 	}
 	return list
