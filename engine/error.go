@@ -81,6 +81,8 @@ var (
 	ErrNotRunning = errors.New("the instance is not running")
 	// ErrNoScript: the pack does not have the optional script.
 	ErrNoScript = errors.New("the pack has no such script")
+	// ErrNoBinding: the instance has no such consumer.
+	ErrNoBinding = errors.New("no such binding")
 	// ErrTimeout: the operation took longer than its limit.
 	ErrTimeout = errors.New("time limit reached")
 	// ErrLostVolume: a volume of the instance is gone; svp starts no service on
@@ -121,6 +123,7 @@ var classification = []struct {
 	{driver.ErrUnavailable, NoHost, "is Docker running? Start it, or name another host with DOCKER_HOST or DOCKER_CONTEXT"},
 	{context.DeadlineExceeded, NotReady, "allow more time with --timeout"},
 	{ErrNoInstance, NotFound, "svp list shows the instances"},
+	{ErrNoBinding, NotFound, "svp bindings NAME shows the consumers"},
 	{ErrInstanceExists, Refused, "choose another name, or destroy the instance first"},
 	{ErrNotRunning, Refused, "start it with: svp start NAME"},
 	{ErrNoScript, Refused, ""},

@@ -144,6 +144,11 @@ func (e *Engine) exec(ctx context.Context, target Target, script string, command
 			return -1, fmt.Errorf("%w: pack %s has no bin/%s", ErrNoScript, service.Pack, script)
 		}
 	}
+	return e.execIn(ctx, container, command, streams)
+}
+
+// execIn runs the command in the container with the instance's environment.
+func (e *Engine) execIn(ctx context.Context, container driver.Container, command []string, streams Streams) (int, error) {
 	if container.State != driver.Running {
 		return -1, fmt.Errorf("%w: it is %s", ErrNotRunning, container.State)
 	}

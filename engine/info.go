@@ -200,17 +200,21 @@ func (e *Engine) env(ctx context.Context, name string, view View) (envvar.Set, e
 	if err != nil {
 		return nil, envvar.Service{}, err
 	}
-	place := onNetwork(found.identity)
-	switch view {
-	case ViewNetwork:
-	case ViewHost, "":
-		host, err := e.host(ctx)
-		if err != nil {
-			return nil, envvar.Service{}, err
-		}
-		place = fromHost(found.identity, host)
-	default:
-		return nil, envvar.Service{}, usagef("", "%q is no view: use host or network", view)
+	place, err := e.seenFrom(ctx, found.identity, view)
+	if err != nil {
+		return nil, envvar.Service{}, err
 	}
 	return template.Expand(place), describe(name, found.service), nil
+}
+
+// seenFrom is how the instance is reached in that view.
+func (e *Engine) seenFrom(ctx context.Context, identity plan.Identity, view View) (envvar.Placeholders, error) {
+	switch view {
+	case ViewNetwork:
+		return onNetwork(identity), nil
+	case ViewHost, "":
+		host, err := e.host(ctx)
+		return fromHost(identity, host), err
+	}
+	return envvar.Placeholders{}, usagef("", "%q is no view: use host or network", view)
 }

@@ -387,7 +387,7 @@ func (e *Engine) destroy(ctx context.Context, found *instance) error {
 			return err
 		}
 	}
-	for _, volume := range found.volumes {
+	for _, volume := range slices.Concat(found.volumes, found.bindings) {
 		if err := d.RemoveVolume(ctx, volume.Name); err != nil {
 			return err
 		}

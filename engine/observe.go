@@ -46,6 +46,7 @@ type instance struct {
 	image      driver.Image
 	containers []driver.Container
 	volumes    []driver.Volume
+	bindings   []driver.Volume // the records of its consumers
 }
 
 // observe looks at everything that carries svp's labels.
@@ -285,10 +286,23 @@ func (w *world) addVolume(volume driver.Volume, byID map[string]*instance, ended
 	case isMark && over:
 		w.leftovers.marks = append(w.leftovers.marks, volume)
 	case isMark:
+	case volume.Labels[driver.LabelRole] == driver.RoleBinding:
+		w.addBinding(volume, byID[id], over)
 	case byID[id] != nil:
 		byID[id].volumes = append(byID[id].volumes, volume)
 	case over && ofInstance && !marked[id] && !unborn[operation]:
 		w.orphans = append(w.orphans, volume)
+	case over:
+		w.leftovers.volumes = append(w.leftovers.volumes, volume)
+	}
+}
+
+// addBinding gives the instance its record of a consumer. That of an instance
+// which is no more records nothing.
+func (w *world) addBinding(volume driver.Volume, bound *instance, over bool) {
+	switch {
+	case bound != nil:
+		bound.bindings = append(bound.bindings, volume)
 	case over:
 		w.leftovers.volumes = append(w.leftovers.volumes, volume)
 	}

@@ -29,7 +29,7 @@ func (e *Engine) Run(ctx context.Context, o RunOptions) (UpResult, error) {
 	return result, fail("run", o.Name, causeOf(ctx, err))
 }
 
-func (e *Engine) run(ctx context.Context, o *RunOptions) (UpResult, error) {
+func (e *Engine) run(ctx context.Context, o *RunOptions) (result UpResult, err error) {
 	if o.Name == "" {
 		o.Name = plan.InstanceNameOf(o.Image)
 	}
@@ -42,13 +42,18 @@ func (e *Engine) run(ctx context.Context, o *RunOptions) (UpResult, error) {
 	}
 	var image driver.Image
 	var template envvar.Set
+	var scratch string
 	var seen *world
 	var host driver.Host
 	err = parallel(
-		func() (err error) { image, template, err = e.readInstanceImage(ctx, o.Image, operation); return err },
+		func() (err error) { image, template, scratch, err = e.readInstanceImage(ctx, o.Image, operation); return err },
 		func() (err error) { seen, err = e.observeAndSweep(ctx); return err },
 		func() (err error) { host, err = e.host(ctx); return err },
 	)
+	if scratch != "" {
+		removed := e.removeMeanwhile(ctx, scratch)
+		defer func() { err = errors.Join(err, <-removed) }()
+	}
 	if err != nil {
 		return UpResult{}, err
 	}
@@ -61,14 +66,25 @@ func (e *Engine) run(ctx context.Context, o *RunOptions) (UpResult, error) {
 	}, seen)
 }
 
-// readInstanceImage finds the image and reads the environment out of it.
-func (e *Engine) readInstanceImage(ctx context.Context, reference string, operation plan.Operation) (driver.Image, envvar.Set, error) {
-	image, err := e.findInstanceImage(ctx, reference)
+// readInstanceImage finds the image and reads the environment out of it, by way of
+// a scratch container, which the caller removes, also after an error.
+func (e *Engine) readInstanceImage(ctx context.Context, reference string, operation plan.Operation) (image driver.Image, template envvar.Set, scratch string, err error) {
+	image, err = e.findInstanceImage(ctx, reference)
 	if err != nil {
-		return driver.Image{}, nil, err
+		return driver.Image{}, nil, "", err
 	}
-	template, err := e.templateOfImage(ctx, image.ID, operation)
-	return image, template, err
+	if scratch, err = e.createScratch(ctx, image.ID, operation); err != nil {
+		return driver.Image{}, nil, "", err
+	}
+	template, err = e.templateOf(ctx, scratch)
+	return image, template, scratch, err
+}
+
+// removeMeanwhile removes a container while the operation goes on.
+func (e *Engine) removeMeanwhile(ctx context.Context, container string) <-chan error {
+	removed := make(chan error, 1)
+	go func() { removed <- e.removeAfter(ctx, container, nil) }()
+	return removed
 }
 
 func (e *Engine) runImage(ctx context.Context, image driver.Image, wanted creation, seen *world) (UpResult, error) {
@@ -114,24 +130,28 @@ func (e *Engine) findInstanceImage(ctx context.Context, reference string) (drive
 	return image, nil
 }
 
-// templateOfImage reads the secrets and the environment out of an instance
-// image, by way of a container that is never started.
+// templateOfImage reads the secrets and the environment out of an instance image.
 func (e *Engine) templateOfImage(ctx context.Context, image string, operation plan.Operation) (template envvar.Set, err error) {
-	d, err := e.driver(ctx)
-	if err != nil {
-		return nil, err
-	}
-	scratch, err := d.CreateContainer(ctx, driver.ContainerSpec{
-		Image: image, Entrypoint: []string{"/bin/true"}, Command: []string{""},
-		Labels: operation.Labels().With(driver.Labels{
-			driver.LabelPhase: driver.PhaseInstance, driver.LabelRole: driver.RoleScratch,
-		}),
-	})
+	scratch, err := e.createScratch(ctx, image, operation)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = e.removeAfter(ctx, scratch, err) }()
 	return e.templateOf(ctx, scratch)
+}
+
+// createScratch makes a container to read files from; it is never started.
+func (e *Engine) createScratch(ctx context.Context, image string, operation plan.Operation) (string, error) {
+	d, err := e.driver(ctx)
+	if err != nil {
+		return "", err
+	}
+	return d.CreateContainer(ctx, driver.ContainerSpec{
+		Image: image, Entrypoint: []string{"/bin/true"}, Command: []string{""},
+		Labels: operation.Labels().With(driver.Labels{
+			driver.LabelPhase: driver.PhaseInstance, driver.LabelRole: driver.RoleScratch,
+		}),
+	})
 }
 
 // templateOf reads the secrets and the environment out of a container.

@@ -37,7 +37,8 @@ const (
 	// LabelRole is what a container is for: "build", "setup", "service",
 	// "holder" or "scratch". Images say "image", and so do the containers that
 	// others make from them, which are not svp's to touch. "making" is on the
-	// volume that marks an instance as half made.
+	// volume that marks an instance as half made, "binding" on the empty volume
+	// that records a consumer.
 	LabelRole = "org.servicepack.role"
 	// LabelDescriptor is what svp must know of the pack to run an image
 	// without the pack's folder, as JSON.
@@ -55,6 +56,9 @@ const (
 	LabelPublish = "org.servicepack.instance.publish"
 	// LabelVolumePath is where a volume belongs in the instance's containers.
 	LabelVolumePath = "org.servicepack.volume.path"
+
+	// LabelBinding is the consumer of the binding that a volume records.
+	LabelBinding = "org.servicepack.binding"
 
 	// LabelTitle, LabelVersion, LabelDescription and LabelCreated are the
 	// OCI annotations of the same names (image-spec, annotations.md,
@@ -81,6 +85,7 @@ const (
 	RoleScratch = "scratch"
 	RoleImage   = "image"
 	RoleMaking  = "making"
+	RoleBinding = "binding"
 )
 
 // Has tells whether all the wanted labels are there; an empty wanted value

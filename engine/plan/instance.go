@@ -126,6 +126,16 @@ func volumeLabels(in InstanceInput) driver.Labels {
 	}.With(in.Operation.Labels())
 }
 
+// PlanBinding decides what records that the consumer is bound to the instance: an
+// empty volume, whose labels tell.
+func PlanBinding(service Service, identity Identity, consumer string, operation Operation) VolumePlan {
+	return VolumePlan{
+		Name: BindingVolumeName(identity.ID, consumer),
+		Labels: volumeLabels(InstanceInput{Service: service, Identity: identity, Operation: operation}).
+			With(driver.Labels{driver.LabelRole: driver.RoleBinding, driver.LabelBinding: consumer}),
+	}
+}
+
 func (i Instance) mounts() []driver.Mount {
 	mounts := make([]driver.Mount, 0, len(i.Volumes))
 	for _, volume := range i.Volumes {

@@ -72,6 +72,17 @@ func VolumeName(id, path string) string {
 // MakingVolumeName names the volume that marks an instance as half made.
 func MakingVolumeName(id string) string { return containerPrefix + "making-" + id }
 
+var consumerName = regexp.MustCompile(`^[a-z0-9][a-z0-9_.-]{0,47}$`)
+
+// ValidConsumer tells whether the consumer of a binding can have that name. With
+// a prefix it fits into what services allow for the name of a user.
+func ValidConsumer(name string) bool { return consumerName.MatchString(name) }
+
+// BindingVolumeName names the volume that records a consumer of an instance.
+func BindingVolumeName(id, consumer string) string {
+	return containerPrefix + "binding-" + id + "-" + consumer
+}
+
 // CacheVolumeName names the build cache of a pack.
 func CacheVolumeName(packName string) string { return containerPrefix + "cache-" + packName }
 

@@ -25,6 +25,7 @@ type backend interface {
 	lister
 	inspector
 	environmenter
+	binder
 	logger
 	packInspector
 	packLister

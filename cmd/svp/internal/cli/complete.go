@@ -150,6 +150,8 @@ func (c *completer) arguments(ctx context.Context, inv *invocation) []string {
 	switch strings.Trim(wanted[given], "[]") {
 	case "NAME":
 		return c.instances(ctx)
+	case "CONSUMER":
+		return c.consumers(ctx, inv.arg(0))
 	case "COMPONENT":
 		return c.components(ctx, inv.arg(0))
 	case "PACK":
@@ -191,6 +193,16 @@ func (c *completer) components(ctx context.Context, name string) []string {
 			if component.Name != "" {
 				names = append(names, component.Name)
 			}
+		}
+		return names
+	})
+}
+
+func (c *completer) consumers(ctx context.Context, name string) []string {
+	return c.ask(func(b backend) (names []string) {
+		bindings, _ := b.Bindings(ctx, name) // as in instances
+		for _, binding := range bindings {
+			names = append(names, binding.Consumer)
 		}
 		return names
 	})

@@ -30,14 +30,12 @@ func newEnvCommand(w *wiring) *command {
 		example: "svp env shop\nset -a; eval \"$(svp env shop)\"; set +a\nsvp env shop --view network --format docker -o shop.env",
 		args:    []string{"NAME"},
 	}
-	c.flags = append(c.flags, &urfave.StringFlag{
-		Name: "view", Destination: &o.view, Value: string(engine.ViewHost), Usage: "as seen from `WHERE`: host or network",
-	})
+	c.flags = append(c.flags, viewFlag(&o.view))
 	c.flags = append(c.flags, o.environment.flags()...)
 	c.run = func(ctx context.Context, inv *invocation) error {
 		o.name = inv.arg(0)
-		if o.view != string(engine.ViewHost) && o.view != string(engine.ViewNetwork) {
-			return inv.usageError(fmt.Sprintf("--view: unknown view %q", o.view), "the views are host and network")
+		if err := checkView(inv, o.view); err != nil {
+			return err
 		}
 		if err := o.environment.check(inv); err != nil {
 			return err
@@ -45,6 +43,19 @@ func newEnvCommand(w *wiring) *command {
 		return w.engine(func(s session) error { return runEnv(ctx, w.streams, s, o) })
 	}
 	return c
+}
+
+func viewFlag(view *string) urfave.Flag {
+	return &urfave.StringFlag{
+		Name: "view", Destination: view, Value: string(engine.ViewHost), Usage: "as seen from `WHERE`: host or network",
+	}
+}
+
+func checkView(inv *invocation, view string) error {
+	if view != string(engine.ViewHost) && view != string(engine.ViewNetwork) {
+		return inv.usageError(fmt.Sprintf("--view: unknown view %q", view), "the views are host and network")
+	}
+	return nil
 }
 
 func runEnv(ctx context.Context, streams *Streams, e environmenter, o *envOptions) error {

@@ -31,6 +31,8 @@ type fakeBackend struct {
 	images    []engine.OSImage
 	host      driver.Host
 	gc        engine.GCResult
+	bindings  []engine.Binding
+	shared    bool // the credentials of bindings
 	during    func(ctx context.Context, streams engine.Streams) error // runs in place of a script
 }
 
@@ -67,6 +69,21 @@ func (f *fakeBackend) Up(_ context.Context, o engine.UpOptions) (engine.UpResult
 func (f *fakeBackend) Down(_ context.Context, name string) error {
 	f.record("Down", name)
 	return f.err
+}
+
+func (f *fakeBackend) Bind(_ context.Context, name, consumer string, view engine.View) (engine.BindResult, error) {
+	f.record("Bind", name, consumer, view)
+	return engine.BindResult{Binding: engine.Binding{Consumer: consumer, Shared: f.shared}, Env: f.env, Service: f.service}, f.err
+}
+
+func (f *fakeBackend) Unbind(_ context.Context, name, consumer string) error {
+	f.record("Unbind", name, consumer)
+	return f.err
+}
+
+func (f *fakeBackend) Bindings(_ context.Context, name string) ([]engine.Binding, error) {
+	f.record("Bindings", name)
+	return f.bindings, f.err
 }
 
 func (f *fakeBackend) Destroy(_ context.Context, name string) error {

@@ -1,0 +1,261 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/servicepack/svp/engine/driver"
+	"github.com/servicepack/svp/engine/envvar"
+	"github.com/servicepack/svp/engine/pack"
+	"github.com/servicepack/svp/engine/plan"
+)
+
+// Binding is one consumer's access to an instance.
+type Binding struct {
+	Consumer string `json:"consumer"`
+	// Shared tells that the pack makes no logins: the consumer has the
+	// credentials of the instance itself, and keeps them when it is unbound.
+	Shared  bool      `json:"shared"`
+	Created time.Time `json:"created,omitzero"`
+}
+
+// BindResult is a binding and the credentials that it hands out.
+type BindResult struct {
+	Binding Binding
+	Env     envvar.Set
+	Service envvar.Service
+	Created bool // false: the consumer was bound already
+}
+
+// Bind gives a consumer access to an instance that runs: a login of its own where
+// the pack has bin/bind, else the instance's own environment. Bound twice it has
+// the same credentials. A consumer's name is as an instance's, of at most 48
+// characters.
+func (e *Engine) Bind(ctx context.Context, name, consumer string, view View) (BindResult, error) {
+	result, err := e.bind(ctx, name, consumer, view)
+	return result, fail("bind", name, causeOf(ctx, err))
+}
+
+func (e *Engine) bind(ctx context.Context, name, consumer string, view View) (BindResult, error) {
+	found, err := e.lookUpConsumer(ctx, name, consumer)
+	if err != nil {
+		return BindResult{}, err
+	}
+	result := BindResult{
+		Binding: Binding{Consumer: consumer, Shared: !found.service.Has(pack.ScriptBind)},
+		Service: describe(name, found.service), Created: found.binding(consumer) == nil,
+	}
+	place, err := e.seenFrom(ctx, found.identity, view)
+	if err != nil {
+		return BindResult{}, err
+	}
+	template, err := e.bound(ctx, found, consumer, result.Created)
+	if err != nil {
+		return BindResult{}, err
+	}
+	result.Env = template.Expand(place)
+	return result, nil
+}
+
+// bound records the consumer, lets the pack make its login, and returns its
+// environment, with placeholders. When that fails, a consumer that was not bound
+// before is not bound now.
+func (e *Engine) bound(ctx context.Context, found *instance, consumer string, first bool) (template envvar.Set, err error) {
+	d, err := e.driver(ctx)
+	if err != nil {
+		return nil, err
+	}
+	operation, err := e.newOperation(0)
+	if err != nil {
+		return nil, err
+	}
+	own, err := e.templateOfInstance(ctx, found, operation)
+	if err != nil {
+		return nil, err
+	}
+	record := plan.PlanBinding(found.service, found.identity, consumer, operation)
+	if err := d.CreateVolume(ctx, record.Name, record.Labels); err != nil {
+		return nil, err
+	}
+	if first {
+		defer func() {
+			if err != nil {
+				e.undoBind(ctx, found, consumer, own, record.Name)
+			}
+		}()
+	}
+	if !found.service.Has(pack.ScriptBind) {
+		return own, nil
+	}
+	var answer limitedBuffer
+	if err := e.hook(ctx, found, pack.ScriptBind, consumer, own, &answer); err != nil {
+		return nil, err
+	}
+	template, err = parseBinding(found.service.Pack, answer.Bytes())
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	var secretValues envvar.Set
+	for _, variable := range own {
+		if variable.Secret {
+			names, secretValues = append(names, variable.Name), append(secretValues, variable)
+		}
+	}
+	return template.MarkSecret(names...).EscapeSecrets(secretValues), nil
+}
+
+// undoBind removes what a failed bind may have made.
+func (e *Engine) undoBind(ctx context.Context, found *instance, consumer string, hidden envvar.Set, record string) {
+	cleanup, cancel := cleanupContext(ctx)
+	defer cancel()
+	var err error
+	if found.service.Has(pack.ScriptBind) && found.service.Has(pack.ScriptUnbind) {
+		err = e.hook(cleanup, found, pack.ScriptUnbind, consumer, hidden, io.Discard)
+	}
+	if err == nil {
+		var d driver.Driver
+		if d, err = e.driver(cleanup); err == nil {
+			err = d.RemoveVolume(cleanup, record)
+		}
+	}
+	if err != nil {
+		e.warn(fmt.Sprintf("something of the binding of %s is left behind, svp unbind %s %s removes it: %v",
+			consumer, found.identity.Name, consumer, err))
+	}
+}
+
+// Unbind takes a consumer's access away: its login is refused from now on, and
+// its connections are ended.
+func (e *Engine) Unbind(ctx context.Context, name, consumer string) error {
+	return fail("unbind", name, causeOf(ctx, e.unbind(ctx, name, consumer)))
+}
+
+func (e *Engine) unbind(ctx context.Context, name, consumer string) error {
+	found, err := e.lookUpConsumer(ctx, name, consumer)
+	if err != nil {
+		return err
+	}
+	record := found.binding(consumer)
+	if record == nil {
+		return fmt.Errorf("%w: %s", ErrNoBinding, consumer)
+	}
+	d, err := e.driver(ctx)
+	if err != nil {
+		return err
+	}
+	switch {
+	case found.service.Has(pack.ScriptUnbind):
+		operation, err := e.newOperation(0)
+		if err != nil {
+			return err
+		}
+		own, err := e.templateOfInstance(ctx, found, operation)
+		if err != nil {
+			return err
+		}
+		if err := e.hook(ctx, found, pack.ScriptUnbind, consumer, own, io.Discard); err != nil {
+			return err
+		}
+	case found.service.Has(pack.ScriptBind):
+		e.warn(fmt.Sprintf("pack %s has no bin/unbind: the login of %s stays", found.service.Pack, consumer))
+	default:
+		e.warn(fmt.Sprintf("%s had the credentials of the instance itself, and still has them", consumer))
+	}
+	return d.RemoveVolume(ctx, record.Name)
+}
+
+// Bindings lists the consumers of an instance, by name.
+func (e *Engine) Bindings(ctx context.Context, name string) ([]Binding, error) {
+	found, err := e.lookUp(ctx, name)
+	if err != nil {
+		return nil, fail("bindings", name, err)
+	}
+	list := make([]Binding, 0, len(found.bindings))
+	for _, record := range found.bindings {
+		list = append(list, Binding{
+			Consumer: record.Labels[driver.LabelBinding], Shared: !found.service.Has(pack.ScriptBind), Created: record.Created,
+		})
+	}
+	slices.SortFunc(list, func(a, b Binding) int { return strings.Compare(a.Consumer, b.Consumer) })
+	return list, nil
+}
+
+func (e *Engine) lookUpConsumer(ctx context.Context, name, consumer string) (*instance, error) {
+	if !plan.ValidConsumer(consumer) {
+		return nil, usagef("a consumer is a letter or digit, then up to 47 letters, digits, dots, hyphens and underscores, all in lower case",
+			"%q is no name for a consumer", consumer)
+	}
+	return e.lookUp(ctx, name)
+}
+
+// binding returns the record of the consumer, or nil.
+func (i *instance) binding(consumer string) *driver.Volume {
+	for index := range i.bindings {
+		if i.bindings[index].Labels[driver.LabelBinding] == consumer {
+			return &i.bindings[index]
+		}
+	}
+	return nil
+}
+
+// hookTimeout bounds a hook of a pack in a running instance.
+const hookTimeout = 2 * time.Minute
+
+// hook runs bin/bind or bin/unbind in the instance.
+func (e *Engine) hook(ctx context.Context, found *instance, script, consumer string, hidden envvar.Set, stdout io.Writer) (err error) {
+	ctx, cancel := e.withTimeout(ctx, hookTimeout, hookTimeout)
+	defer cancel()
+	step := e.beginPhase(script, found.identity.Name, hidden)
+	defer func() { err = step.end(causeOf(ctx, err)) }()
+	services := found.services()
+	if len(services) == 0 {
+		return fmt.Errorf("%w: it is %s", ErrNotRunning, found.state())
+	}
+	status, err := e.execIn(ctx, services[0], []string{"bin/" + script, consumer}, Streams{Out: stdout, Err: step})
+	if err != nil {
+		return err
+	}
+	if status != 0 {
+		return &ScriptError{Script: "bin/" + script, Status: status}
+	}
+	return nil
+}
+
+// largestBinding bounds what bin/bind prints, as the contract bounds what a query
+// prints.
+const largestBinding = 64 << 10
+
+var errBindingTooLarge = errors.New("bin/bind printed more than 64 KiB")
+
+// limitedBuffer keeps what is written, up to largestBinding.
+type limitedBuffer struct{ bytes.Buffer }
+
+func (b *limitedBuffer) Write(p []byte) (int, error) {
+	if b.Len()+len(p) > largestBinding {
+		return 0, errBindingTooLarge
+	}
+	return b.Buffer.Write(p)
+}
+
+var lineEnd = regexp.MustCompile(`[ \t\r]*\n`)
+
+// parseBinding reads what bin/bind printed: KEY=VALUE a line.
+func parseBinding(packName string, answer []byte) (envvar.Set, error) {
+	set, err := envvar.ParseLines(lineEnd.Split(strings.TrimRight(string(answer), " \t\r\n"), -1))
+	var wrong *envvar.LineError
+	if errors.As(err, &wrong) {
+		return nil, &pack.Error{Pack: packName, File: "bin/bind", Key: wrong.Key, Line: wrong.Line, Reason: wrong.Reason, Err: wrong}
+	}
+	if err == nil && len(set) == 0 {
+		return nil, &pack.Error{Pack: packName, File: "bin/bind", Reason: "it printed nothing", Hint: "print the consumer's environment, KEY=VALUE a line"}
+	}
+	return set, err
+}
