@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 )
 
@@ -24,7 +23,7 @@ func (c consumer) testFormats(t *testing.T) {
 		}
 		return content
 	}
-	c.requireValues(t, "docker", unquoted(string(written("docker"))))
+	c.requireValues(t, "docker", lines(string(written("docker"))))
 	for _, format := range []string{"shell", "dotenv"} {
 		written(format)
 		c.requireValues(t, format, inShell(t, `eval "$(cat "$0")"`, file))
@@ -41,11 +40,6 @@ func (c consumer) parse(t *testing.T, document []byte, value any) {
 	if err := json.Unmarshal(document, value); err != nil {
 		t.Fatalf("%v: %s", err, document)
 	}
-}
-
-// unquoted reads KEY=VALUE lines that quote nothing.
-func unquoted(text string) map[string]string {
-	return nulSeparated(strings.ReplaceAll(text, "\n", "\x00"))
 }
 
 // testVCAP reads VCAP_SERVICES as an application on Cloud Foundry does.
