@@ -96,6 +96,16 @@ func (s hipacheSession) write(ctx context.Context, key, value string) error {
 	return err
 }
 
+// wipe deletes the routes of the keys: not everybody may delete more.
+func (s hipacheSession) wipe(ctx context.Context, keys ...string) error {
+	for _, key := range keys {
+		if err := s.client.Del(ctx, "frontend:"+key).Err(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (s hipacheSession) read(ctx context.Context, key string) (value string, found bool, err error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.proxy, http.NoBody)
 	if err != nil {
