@@ -1,0 +1,100 @@
+package broker
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/servicepack/svp/engine/broker/osb"
+	"github.com/servicepack/svp/engine/broker/store"
+)
+
+// answer is what a request comes to.
+type answer struct {
+	status int
+	body   any
+	// operation, when not nil, is in progress and what the answer depends on: a
+	// client that can poll is told of it with 202 and pending, another waits.
+	operation *store.Operation
+	pending   any
+	// fetch makes the answer when the operation has succeeded; nil: status and
+	// body are the answer.
+	fetch func(ctx context.Context) (answer, error)
+	// prompt is how long a client that polls is kept waiting nevertheless, when
+	// the operation is expected to end within that time.
+	prompt time.Duration
+	// retryAfter asks the client to wait that long before it polls again.
+	retryAfter time.Duration
+}
+
+// errBusy refuses a request because another one is carried out.
+func errBusy() *osb.Error {
+	return osb.Coded(osb.ConcurrencyError, "another operation on this instance is in progress; try again when it has ended")
+}
+
+// settle turns an operation in progress into an answer: for a client that polls
+// at once, for another when it has ended.
+func (b *Broker) settle(ctx context.Context, a answer, async bool) (answer, error) {
+	if a.operation == nil {
+		return a, nil
+	}
+	if async && !b.endsWithin(ctx, *a.operation, a.prompt) {
+		return answer{status: http.StatusAccepted, body: a.pending, retryAfter: b.retryAfter(*a.operation)}, nil
+	}
+	ended, err := b.wait(ctx, *a.operation)
+	if err != nil {
+		return answer{}, err
+	}
+	if ended == nil || ended.State == store.Failed {
+		return answer{}, failure(ended)
+	}
+	if a.fetch != nil {
+		return a.fetch(ctx)
+	}
+	return answer{status: a.status, body: a.body}, nil
+}
+
+// prompt is how long handing over an instance of the pool should take at most.
+const prompt = time.Second
+
+// endsWithin waits that long for the operation.
+func (b *Broker) endsWithin(ctx context.Context, operation store.Operation, limit time.Duration) bool {
+	if limit == 0 {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	_, err := b.wait(ctx, operation)
+	return err == nil
+}
+
+// failure is what a client that waited is told when the operation failed.
+func failure(ended *store.Operation) *osb.Error {
+	if ended == nil {
+		return osb.Errorf(http.StatusInternalServerError, "the operation failed")
+	}
+	told := osb.Errorf(http.StatusInternalServerError, "%s", ended.Description)
+	told.InstanceUsable, told.UpdateRepeatable = usability(*ended)
+	return told
+}
+
+// usability is what the specification lets a broker say of a failed update or
+// deprovisioning (Service Broker Errors). An update that fails leaves the
+// instance as it was.
+func usability(ended store.Operation) (usable, repeatable *bool) {
+	yes := true
+	switch {
+	case ended.State != store.Failed:
+	case ended.Kind == store.Update:
+		return &yes, &yes
+	case ended.Kind == store.Deprovision:
+		return &yes, nil
+	}
+	return nil, nil
+}
+
+// retryAfter is how long a client should wait: an operation that has just begun
+// may soon end, one that builds an image takes minutes.
+func (b *Broker) retryAfter(operation store.Operation) time.Duration {
+	return min(max(b.now().Sub(operation.Started)/4, time.Second), 15*time.Second).Round(time.Second)
+}

@@ -1,0 +1,261 @@
+package broker
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/servicepack/svp/engine"
+	"github.com/servicepack/svp/engine/broker/osb"
+	"github.com/servicepack/svp/engine/broker/store"
+)
+
+// request is what an operation was asked for, and what another broker needs to
+// carry it on.
+type request struct {
+	// Folder is the pack's, at the time of the request.
+	Folder     string            `json:"folder,omitempty"`
+	PlanID     string            `json:"plan_id,omitempty"`
+	Plan       string            `json:"plan,omitempty"`
+	Parameters map[string]string `json:"parameters,omitempty"`
+	// Given are the parameters as the client sent them.
+	Given       json.RawMessage `json:"given,omitempty"`
+	Maintenance string          `json:"maintenance,omitempty"`
+	SyslogDrain bool            `json:"syslog_drain,omitempty"`
+	// Warm tells that the instance is one of the pool, and runs.
+	Warm bool `json:"warm,omitempty"`
+}
+
+func encodeRequest(r request) (json.RawMessage, error) {
+	text, err := json.Marshal(r)
+	if err != nil {
+		return nil, fmt.Errorf("record the request: %w", err)
+	}
+	return text, nil
+}
+
+// errClosing tells a client to try elsewhere, or later.
+var errClosing = &osb.Error{Status: 503, Description: "the broker is shutting down; try again"}
+
+// begin runs the operation, which the store knows of already.
+func (b *Broker) begin(operation store.Operation) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closing || b.running[operation.ID] != nil {
+		return // whoever opens the store next carries it on
+	}
+	done := make(chan struct{})
+	b.running[operation.ID] = done
+	b.working.Go(func() {
+		defer func() {
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			delete(b.running, operation.ID)
+			close(done)
+		}()
+		b.carryOut(operation)
+	})
+}
+
+// carryOut does what the operation is about, and records how it ended.
+func (b *Broker) carryOut(operation store.Operation) {
+	ctx, cancel := context.WithTimeout(b.work, b.config.Timeout)
+	defer cancel()
+	log := b.log.With("operation", operation.ID, "kind", operation.Kind, "instance", operation.InstanceID,
+		"binding", operation.BindingID, "request", operation.RequestID)
+	log.InfoContext(ctx, "operation begins")
+	change, err := b.perform(ctx, operation)
+	if b.work.Err() != nil {
+		return // interrupted: it stays in progress, and is carried on
+	}
+	b.metrics.ended(operation, err, b.now())
+	if err != nil {
+		log.ErrorContext(ctx, "operation failed", "error", err)
+	} else {
+		log.InfoContext(ctx, "operation succeeded", "took", b.now().Sub(operation.Started))
+	}
+	b.finish(operation, change, err)
+}
+
+// change is what an operation's success changes in the store.
+type change func(ctx context.Context, tx *store.Tx) error
+
+func (b *Broker) perform(ctx context.Context, operation store.Operation) (change, error) {
+	instance, recorded, err := b.recorded(ctx, operation)
+	if err != nil {
+		return nil, err
+	}
+	var asked request
+	if len(recorded.Request) > 0 {
+		if err := json.Unmarshal(recorded.Request, &asked); err != nil {
+			return nil, fmt.Errorf("read what was requested: %w", err)
+		}
+	}
+	switch operation.Kind {
+	case store.Provision:
+		return b.performProvision(ctx, *instance, asked)
+	case store.Update:
+		return b.performUpdate(ctx, *instance, asked)
+	case store.Deprovision:
+		return b.performDeprovision(ctx, *instance)
+	case store.Bind:
+		return b.performBind(ctx, *instance, operation.BindingID, asked)
+	case store.Unbind:
+		return b.performUnbind(ctx, *instance, operation.BindingID)
+	}
+	return nil, fmt.Errorf("unknown operation %q", operation.Kind)
+}
+
+// recorded reads the operation, with what was requested, and its instance.
+func (b *Broker) recorded(ctx context.Context, operation store.Operation) (instance *store.Instance, recorded *store.Operation, err error) {
+	err = b.config.Store.View(ctx, operation.InstanceID, func(tx *store.Tx) error {
+		if instance, err = tx.Instance(ctx); err != nil {
+			return err
+		}
+		recorded, err = tx.Operation(ctx, operation.ID)
+		return err
+	})
+	if err == nil && (instance == nil || recorded == nil) {
+		err = errors.New("the instance is gone")
+	}
+	return instance, recorded, err
+}
+
+// recordAttempts bounds how often the end of an operation is recorded, a while
+// apart, when the store fails. After that the operation is as one of a broker
+// that crashed.
+const (
+	recordAttempts = 30
+	recordPause    = time.Second
+)
+
+// finish records how an operation ended, unless another broker has taken it over.
+func (b *Broker) finish(operation store.Operation, change change, failure error) {
+	for attempt := range recordAttempts {
+		err := b.record(operation, change, failure)
+		if err == nil || errors.Is(err, store.ErrNotOwner) {
+			return
+		}
+		b.log.Error("could not record the end of an operation", "operation", operation.ID, "attempt", attempt, "error", err)
+		select {
+		case <-b.work.Done():
+			return
+		case <-time.After(recordPause):
+		}
+	}
+}
+
+func (b *Broker) record(operation store.Operation, change change, failure error) error {
+	ctx := b.work
+	return b.config.Store.Transact(ctx, operation.InstanceID, false, func(tx *store.Tx) error {
+		current, err := tx.Operation(ctx, operation.ID)
+		if err != nil {
+			return err
+		}
+		if current == nil || current.Owner != b.owner || current.State != store.InProgress {
+			return store.ErrNotOwner
+		}
+		current.Updated = b.now()
+		if failure != nil {
+			current.State, current.Description = store.Failed, describeFailure(failure)
+			if err := undone(ctx, tx, operation); err != nil {
+				return err
+			}
+			return tx.PutOperation(ctx, current)
+		}
+		current.State, current.Description = store.Succeeded, ""
+		if err := change(ctx, tx); err != nil {
+			return err
+		}
+		return tx.PutOperation(ctx, current)
+	})
+}
+
+// undone records what is left of what a failed operation was to make or remove.
+func undone(ctx context.Context, tx *store.Tx, operation store.Operation) error {
+	switch operation.Kind {
+	case store.Provision, store.Deprovision:
+		instance, err := tx.Instance(ctx)
+		if err != nil || instance == nil {
+			return err
+		}
+		instance.State = store.InstanceFailed
+		if operation.Kind == store.Deprovision {
+			instance.State = store.InstanceReady // it can be tried again
+		}
+		return tx.PutInstance(ctx, instance)
+	case store.Bind, store.Unbind:
+		binding, err := tx.Binding(ctx, operation.BindingID)
+		if err != nil || binding == nil {
+			return err
+		}
+		if operation.Kind == store.Bind {
+			return tx.DeleteBinding(ctx, binding.ID)
+		}
+		binding.State = store.BindingReady
+		return tx.PutBinding(ctx, binding)
+	case store.Update:
+	}
+	return nil
+}
+
+// describeFailure tells a user of the platform what went wrong. Only svp's own
+// errors are shown: they hold no secrets.
+func describeFailure(err error) string {
+	var failed *engine.Error
+	if errors.As(err, &failed) {
+		text := failed.Error()
+		if failed.Hint != "" {
+			text += " (" + failed.Hint + ")"
+		}
+		return text
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return "the operation took too long"
+	}
+	return err.Error()
+}
+
+// pollStore is how often an operation of another broker is looked at.
+const pollStore = 200 * time.Millisecond
+
+// wait waits until an operation has ended, whoever runs it, and returns it.
+func (b *Broker) wait(ctx context.Context, operation store.Operation) (*store.Operation, error) {
+	for {
+		b.mu.Lock()
+		done := b.running[operation.ID]
+		b.mu.Unlock()
+		var pause <-chan time.Time
+		if done == nil {
+			var current *store.Operation
+			err := b.config.Store.Transact(ctx, operation.InstanceID, false, func(tx *store.Tx) (err error) {
+				current, err = tx.Operation(ctx, operation.ID)
+				return err
+			})
+			if err != nil {
+				return nil, err
+			}
+			if current == nil || current.State != store.InProgress {
+				return current, nil
+			}
+			if b.isClosing() {
+				return nil, errClosing
+			}
+			pause = time.After(pollStore)
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-done:
+		case <-pause:
+		}
+	}
+}
+
+func (b *Broker) isClosing() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.closing
+}
