@@ -45,10 +45,11 @@ var mayImport = map[string]struct{ own, never []string }{
 		},
 		never: []string{"github.com/docker/docker/"},
 	},
-	"integration":         {own: []string{"integration/"}},
-	"integration/svptest": {own: []string{"packs"}},
-	"integration/bench":   {},
-	"examples/webapp":     {},
+	"integration":          {own: []string{"integration/"}},
+	"integration/svptest":  {own: []string{"packs"}},
+	"integration/bench":    {},
+	"integration/oidctest": {},
+	"examples/webapp":      {},
 }
 
 type listedPackage struct {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -32,7 +33,30 @@ type BindResult struct {
 	Env     envvar.Set
 	Service envvar.Service
 	Created bool // false: the consumer was bound already
+
+	endpoints []Endpoint
 }
+
+// Endpoint is where an instance can be reached, as the one who is bound sees it.
+type Endpoint struct {
+	Host     string
+	Ports    []string
+	Protocol string // "tcp" or "udp"
+}
+
+// Credentials are all variables of the binding and, as far as a URL among them
+// tells, the conventional uri, host, port, username, password and database. It
+// reveals every value.
+func (r BindResult) Credentials() map[string]string {
+	credentials := map[string]string{}
+	for _, variable := range r.Env.Credentials() {
+		credentials[variable.Name] = variable.Value.Reveal()
+	}
+	return credentials
+}
+
+// Endpoints are the addresses and ports of the instance, one for each protocol.
+func (r BindResult) Endpoints() []Endpoint { return r.endpoints }
 
 // Bind gives a consumer access to an instance that runs: a login of its own where
 // the pack has bin/bind, else the instance's own environment. Bound twice it has
@@ -60,8 +84,27 @@ func (e *Engine) bind(ctx context.Context, name, consumer string, view View) (Bi
 	if err != nil {
 		return BindResult{}, err
 	}
-	result.Env = template.Expand(place)
+	result.Env, result.endpoints = template.Expand(place), endpoints(found, place)
 	return result, nil
+}
+
+// endpoints are where the ports of the instance are reached. One that is not
+// published cannot be reached where only published ones can.
+func endpoints(found *instance, place envvar.Placeholders) []Endpoint {
+	var list []Endpoint
+	for _, port := range found.service.Ports {
+		number, known := place.Port(port.Number)
+		if !known {
+			continue
+		}
+		index := slices.IndexFunc(list, func(endpoint Endpoint) bool { return endpoint.Protocol == port.Protocol })
+		if index < 0 {
+			list = append(list, Endpoint{Host: place.IP, Protocol: port.Protocol})
+			index = len(list) - 1
+		}
+		list[index].Ports = append(list[index].Ports, strconv.Itoa(number))
+	}
+	return list
 }
 
 // bound records the consumer, lets the pack make its login, and returns its
@@ -95,7 +138,7 @@ func (e *Engine) bound(ctx context.Context, found *instance, consumer string, fi
 		return own, nil
 	}
 	var answer limitedBuffer
-	if err := e.hook(ctx, found, pack.ScriptBind, consumer, own, &answer); err != nil {
+	if err := e.hook(ctx, found, pack.ScriptBind, []string{consumer}, own, &answer); err != nil {
 		return nil, err
 	}
 	template, err = parseBinding(found.service.Pack, answer.Bytes())
@@ -118,7 +161,7 @@ func (e *Engine) undoBind(ctx context.Context, found *instance, consumer string,
 	defer cancel()
 	var err error
 	if found.service.Has(pack.ScriptBind) && found.service.Has(pack.ScriptUnbind) {
-		err = e.hook(cleanup, found, pack.ScriptUnbind, consumer, hidden, io.Discard)
+		err = e.hook(cleanup, found, pack.ScriptUnbind, []string{consumer}, hidden, io.Discard)
 	}
 	if err == nil {
 		var d driver.Driver
@@ -161,7 +204,7 @@ func (e *Engine) unbind(ctx context.Context, name, consumer string) error {
 		if err != nil {
 			return err
 		}
-		if err := e.hook(ctx, found, pack.ScriptUnbind, consumer, own, io.Discard); err != nil {
+		if err := e.hook(ctx, found, pack.ScriptUnbind, []string{consumer}, own, io.Discard); err != nil {
 			return err
 		}
 	case found.service.Has(pack.ScriptBind):
@@ -209,8 +252,8 @@ func (i *instance) binding(consumer string) *driver.Volume {
 // hookTimeout bounds a hook of a pack in a running instance.
 const hookTimeout = 2 * time.Minute
 
-// hook runs bin/bind or bin/unbind in the instance.
-func (e *Engine) hook(ctx context.Context, found *instance, script, consumer string, hidden envvar.Set, stdout io.Writer) (err error) {
+// hook runs a script of the pack in the instance.
+func (e *Engine) hook(ctx context.Context, found *instance, script string, args []string, hidden envvar.Set, stdout io.Writer) (err error) {
 	ctx, cancel := e.withTimeout(ctx, hookTimeout, hookTimeout)
 	defer cancel()
 	step := e.beginPhase(script, found.identity.Name, hidden)
@@ -219,7 +262,7 @@ func (e *Engine) hook(ctx context.Context, found *instance, script, consumer str
 	if len(services) == 0 {
 		return fmt.Errorf("%w: it is %s", ErrNotRunning, found.state())
 	}
-	status, err := e.execIn(ctx, services[0], []string{"bin/" + script, consumer}, Streams{Out: stdout, Err: step})
+	status, err := e.execIn(ctx, services[0], append([]string{"bin/" + script}, args...), Streams{Out: stdout, Err: step})
 	if err != nil {
 		return err
 	}

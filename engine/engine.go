@@ -20,6 +20,10 @@ import (
 // DefaultNetwork is the network that instances sit on unless configured.
 const DefaultNetwork = "svp"
 
+// DefaultQueryOS is the operating system in which queries are isolated unless
+// configured.
+const DefaultQueryOS = "debian/12"
+
 // DefaultTimeout bounds how long an operation may take when its options do not
 // say.
 const DefaultTimeout = 30 * time.Minute
@@ -44,6 +48,12 @@ type Config struct {
 	Network string
 	// OSImages maps names as "debian/12" to image references.
 	OSImages map[string]string
+	// IsolateQueries asks every pack in throw-away containers instead of running
+	// its queries on this machine: packs that nobody has looked at are asked so.
+	IsolateQueries bool
+	// QueryOS is the operating system, as "debian/12", in whose image queries are
+	// isolated; empty means DefaultQueryOS.
+	QueryOS string
 	// CABundle is a PEM file with certificate authorities that build scripts
 	// should trust; empty means none.
 	CABundle string
@@ -57,6 +67,7 @@ type Config struct {
 type Engine struct {
 	config    Config
 	generator *secrets.Generator
+	stock     stock
 
 	connectMu  sync.Mutex
 	connected  driver.Driver // nil: not yet

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"github.com/servicepack/svp/engine/archive"
 	"github.com/servicepack/svp/engine/driver"
@@ -40,6 +41,17 @@ func environmentFiles(template, seen envvar.Set) ([]archive.Entry, error) {
 		plan.File{Path: plan.EnvironmentFile, Mode: 0o600, Content: shell.String()},
 		plan.File{Path: plan.InstanceFile, Mode: 0o600, Content: string(instance)},
 	)), nil
+}
+
+// planVariables tell the scripts of an instance, beside its environment, in which
+// plan it is. They are not in what consumers are given.
+func planVariables(service plan.Service) envvar.Set {
+	var set envvar.Set
+	for _, variable := range service.Variables() {
+		name, value, _ := strings.Cut(variable, "=")
+		set = append(set, envvar.Var{Name: name, Value: secrets.New(value)})
+	}
+	return set
 }
 
 // parseTemplate reads back what environmentFiles wrote.

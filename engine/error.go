@@ -83,6 +83,12 @@ var (
 	ErrNoScript = errors.New("the pack has no such script")
 	// ErrNoBinding: the instance has no such consumer.
 	ErrNoBinding = errors.New("no such binding")
+	// ErrOtherPack: the instance is of another pack than the one that is named.
+	ErrOtherPack = errors.New("the instance is of another pack")
+	// ErrPlanFixed: instances of the pack cannot change their plan.
+	ErrPlanFixed = errors.New("the plan cannot be changed")
+	// ErrInUseExceeds: more storage is in use than the new plan has.
+	ErrInUseExceeds = errors.New("more is in use than the plan allows")
 	// ErrTimeout: the operation took longer than its limit.
 	ErrTimeout = errors.New("time limit reached")
 	// ErrLostVolume: a volume of the instance is gone; svp starts no service on
@@ -125,6 +131,9 @@ var classification = []struct {
 	{ErrNoInstance, NotFound, "svp list shows the instances"},
 	{ErrNoBinding, NotFound, "svp bindings NAME shows the consumers"},
 	{ErrInstanceExists, Refused, "choose another name, or destroy the instance first"},
+	{ErrOtherPack, Refused, "name the instance's own pack with -b"},
+	{ErrPlanFixed, Refused, "make a new instance in the other plan, and bring the data over with svp backup and svp restore"},
+	{ErrInUseExceeds, Refused, "choose a larger plan, or delete data first"},
 	{ErrNotRunning, Refused, "start it with: svp start NAME"},
 	{ErrNoScript, Refused, ""},
 	{ErrLostVolume, Refused, "restore the volume under its name, or destroy the instance and restore a backup into a new one"},

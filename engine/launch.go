@@ -42,7 +42,7 @@ func (e *Engine) newLaunch(ctx context.Context, p plan.Instance, service plan.Se
 	if err != nil {
 		return nil, err
 	}
-	files, err := environmentFiles(template, template.Expand(onNetwork(identity)))
+	files, err := environmentFiles(template, template.Expand(onNetwork(identity)).Merge(planVariables(service)))
 	if err != nil {
 		return nil, err
 	}

@@ -32,9 +32,9 @@ func (e *Engine) startNamed(ctx context.Context, name string, timeout time.Durat
 	if err != nil {
 		return UpResult{}, err
 	}
-	found := seen.instance(name)
-	if found == nil {
-		return UpResult{}, ErrNoInstance
+	found, err := seen.find(name)
+	if err != nil {
+		return UpResult{}, err
 	}
 	return e.bringUp(ctx, found, seen, host, timeout)
 }
@@ -58,6 +58,9 @@ func (e *Engine) bringUp(ctx context.Context, found *instance, seen *world, host
 		return UpResult{}, err
 	}
 	if err := e.settle(ctx, found, seen); err != nil {
+		return UpResult{}, err
+	}
+	if err := e.removeStale(ctx, found); err != nil {
 		return UpResult{}, err
 	}
 	planned, err := plan.PlanInstance(plan.InstanceInput{

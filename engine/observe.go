@@ -91,7 +91,7 @@ func (e *Engine) look(ctx context.Context) (*world, error) {
 	if err != nil {
 		return nil, err
 	}
-	if w.leftovers.images, err = e.unnamed(ctx, w.instanceImages); err != nil {
+	if w.leftovers.images, err = e.unnamed(ctx, w.ownerlessImages()); err != nil {
 		return nil, err
 	}
 	w.leftovers.baseImages, err = e.unnamed(ctx, w.unusedBaseImages())
@@ -124,6 +124,21 @@ func (e *Engine) unnamed(ctx context.Context, images []driver.Image) ([]driver.I
 		}
 	}
 	return left, nil
+}
+
+// ownerlessImages are those of instances that are no more. An instance that was
+// updated has images from before below its own, which go with it.
+func (w *world) ownerlessImages() []driver.Image {
+	var images []driver.Image
+	for _, image := range w.instanceImages {
+		owned := slices.ContainsFunc(w.instances, func(i *instance) bool {
+			return i.identity.ID == image.Labels[driver.LabelInstanceID]
+		})
+		if !owned {
+			images = append(images, image)
+		}
+	}
+	return images
 }
 
 // endedOperations tells of every operation that the labels name whether it has
@@ -377,6 +392,12 @@ func (e *Engine) lookUp(ctx context.Context, name string) (*instance, error) {
 	if err != nil {
 		return nil, err
 	}
+	return w.find(name)
+}
+
+// find returns the instance of that name, or an error that matches
+// ErrNoInstance.
+func (w *world) find(name string) (*instance, error) {
 	if found := w.instance(name); found != nil {
 		return found, nil
 	}

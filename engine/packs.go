@@ -215,9 +215,13 @@ func (e *Engine) InspectPack(ctx context.Context, name string) (PackInfo, error)
 	if err != nil {
 		return PackInfo{}, fail("inspect pack", name, err)
 	}
+	return opened.info(d), nil
+}
+
+func (p *openedPack) info(d pack.Descriptor) PackInfo {
 	info := PackInfo{
 		Name: d.Name, Group: d.Group, Version: d.Version, Description: d.Description, Tags: filled(d.Tags),
-		Path: opened.Path(), Origin: opened.origin, Digest: d.Digest, Contract: d.Contract, OS: d.OS.String(),
+		Path: p.Path(), Origin: p.origin, Digest: d.Digest, Contract: d.Contract, OS: d.OS.String(),
 		Secrets: filled(d.Secrets), Components: filled(d.Components), Volumes: filled(d.Volumes),
 		ShmBytes: d.ShmBytes, Ports: []string{}, Scripts: []string{}, Plans: []string{},
 	}
@@ -233,7 +237,7 @@ func (e *Engine) InspectPack(ctx context.Context, name string) (PackInfo, error)
 	for _, plan := range d.Plans {
 		info.Plans = append(info.Plans, plan.Name)
 	}
-	return info, nil
+	return info
 }
 
 // filled makes a list that JSON shows as [] rather than null.

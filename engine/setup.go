@@ -146,9 +146,19 @@ func (e *Engine) setupImage(ctx context.Context, in plan.SetupInput, template en
 	})
 }
 
-// environment makes the secrets, takes those that the user gives, and asks the
-// pack for the rest. The secrets come first, in the pack's order.
+// environment is one that was prepared where no secrets are given, or a new one.
 func (e *Engine) environment(ctx context.Context, dir *pack.Dir, described pack.Descriptor, given []SecretOption) (envvar.Set, error) {
+	if len(given) == 0 {
+		if prepared, ok := e.stock.take(described.Digest); ok {
+			return prepared, nil
+		}
+	}
+	return e.newEnvironment(ctx, dir, described, given)
+}
+
+// newEnvironment makes the secrets, takes those that the user gives, and asks the
+// pack for the rest. The secrets come first, in the pack's order.
+func (e *Engine) newEnvironment(ctx context.Context, dir *pack.Dir, described pack.Descriptor, given []SecretOption) (envvar.Set, error) {
 	values, err := e.secrets(described.Secrets, given)
 	if err != nil {
 		return nil, err

@@ -14,12 +14,14 @@ import (
 
 // UpOptions say what instance is to run.
 type UpOptions struct {
-	Pack    string // a folder, or a pack's name
-	Name    string // empty: the pack's
-	Plan    string // empty: the pack's first
-	Secrets []SecretOption
-	Publish []PublishOption
-	Public  bool // publish for everybody, not for this machine alone
+	Pack string // a folder, or a pack's name
+	Name string // empty: the pack's
+	Plan string // empty: the pack's first
+	// Parameters override those of the plan, and add to them.
+	Parameters map[string]string
+	Secrets    []SecretOption
+	Publish    []PublishOption
+	Public     bool // publish for everybody, not for this machine alone
 	// Timeout bounds the whole operation; 0 means DefaultTimeout for the build
 	// and DefaultReadyTimeout for the service to be ready.
 	Timeout time.Duration
@@ -110,16 +112,19 @@ func (e *Engine) upExisting(ctx context.Context, o UpOptions, described pack.Des
 	if found.service.Digest != described.Digest {
 		e.note(fmt.Sprintf("%s was made from another state of pack %s and stays as it is", o.Name, described.Name))
 	}
-	if len(o.Secrets) > 0 || len(o.Publish) > 0 || o.Public || o.Plan != "" && o.Plan != found.service.Plan {
-		e.warn(fmt.Sprintf("%s exists already: its secrets, plan and published ports stay as they are", o.Name))
+	if len(o.Secrets) > 0 || len(o.Publish) > 0 || o.Public {
+		e.warn(fmt.Sprintf("%s exists already: its secrets and published ports stay as they are", o.Name))
+	}
+	if o.Plan != "" && o.Plan != found.service.Plan || len(o.Parameters) > 0 {
+		e.warn(fmt.Sprintf("%s exists already: its plan and parameters stay as they are; svp update changes them", o.Name))
 	}
 	return e.bringUp(ctx, found, seen, host, o.Timeout)
 }
 
 func (e *Engine) upNew(ctx context.Context, o UpOptions, dir *pack.Dir, described pack.Descriptor, seen *world, host driver.Host) (UpResult, error) {
-	service, err := plan.NewService(described, o.Plan)
+	service, err := serviceIn(described, o.Plan, o.Parameters)
 	if err != nil {
-		return UpResult{}, usagef("", "%v", err)
+		return UpResult{}, err
 	}
 	template, err := e.environment(ctx, dir, described, o.Secrets)
 	if err != nil {
@@ -158,6 +163,18 @@ func (e *Engine) upNew(ctx context.Context, o UpOptions, dir *pack.Dir, describe
 		return UpResult{}, err
 	}
 	return e.upResult(ctx, made, template, host, true, true)
+}
+
+// serviceIn is the pack's service in that plan, with the parameters given.
+func serviceIn(described pack.Descriptor, planName string, parameters map[string]string) (plan.Service, error) {
+	service, err := plan.NewService(described, planName)
+	if err == nil {
+		service, err = service.WithParameters(parameters)
+	}
+	if err != nil {
+		return plan.Service{}, usagef("", "%v", err)
+	}
+	return service, nil
 }
 
 // baseService is the service as the base image, which all plans share, sees it.

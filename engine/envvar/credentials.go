@@ -7,11 +7,11 @@ import (
 	"github.com/servicepack/svp/engine/secrets"
 )
 
-// withCredentials returns s with the conventional entries uri, host, port,
+// Credentials returns s with the conventional entries uri, host, port,
 // username, password and database put before it, as far as the first
 // URL-valued variable tells them. A variable that has such a name already
 // keeps it.
-func (s Set) withCredentials() Set {
+func (s Set) Credentials() Set {
 	var derived Set
 	for _, entry := range s.conventional() {
 		if s.index(entry.Name) < 0 && !entry.Value.IsZero() {

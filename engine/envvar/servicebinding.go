@@ -27,7 +27,7 @@ func ServiceBindingFiles(s Set, svc Service) (Set, error) {
 			return nil, &VarError{Name: name, Err: ErrReserved}
 		}
 	}
-	return append(files, s.withCredentials()...), nil
+	return append(files, s.Credentials()...), nil
 }
 
 // ErrForeign means that something stands in the way that [WriteServiceBinding]

@@ -10,7 +10,7 @@ type vcapService struct {
 }
 
 func vcapDocument(s Set, svc Service) ([]byte, error) {
-	credentials := s.withCredentials()
+	credentials := s.Credentials()
 	if err := credentials.checkUTF8(); err != nil {
 		return nil, err
 	}

@@ -58,6 +58,7 @@ version: 1.10
 		Volumes:    []string{"/var/lib/demo", "/var/lib/demo2"},
 		ShmBytes:   256 << 20,
 		Plans:      []pack.Plan{{Name: "default"}},
+		Bindable:   true,
 		Scripts:    map[string]bool{pack.ScriptClient: true, pack.ScriptRestore: true},
 		Digest:     digest,
 	}

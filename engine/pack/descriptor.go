@@ -1,5 +1,7 @@
 package pack
 
+import "encoding/json"
+
 // Contract versions that this package speaks.
 const (
 	MinContract = 0
@@ -13,6 +15,7 @@ const DefaultPlan = "default"
 // exists. All of it has been validated. Its slices and maps are shared: they
 // are read only.
 type Descriptor struct {
+	ID          string // stable and unique, for platforms; empty if the pack gives none
 	Name        string
 	Group       string
 	Version     string
@@ -32,6 +35,11 @@ type Descriptor struct {
 	Dependencies []Dependency
 	Exclude      []string // patterns of files left out of packages
 
+	Requires       []string // permissions that a platform must grant: "syslog_drain", …
+	Bindable       bool
+	PlanUpdateable bool // an instance can change its plan
+	Schemas        Schemas
+
 	Scripts map[string]bool // optional scripts that exist, by Script… name
 	Digest  string          // as of Dir.Digest
 }
@@ -49,10 +57,12 @@ const (
 	ScriptRotate      = "rotate"
 	ScriptUpgrade     = "upgrade"
 	ScriptFingerprint = "fingerprint"
+	ScriptUsage       = "usage"
 )
 
 // Plan is a size in which a service is offered.
 type Plan struct {
+	ID          string // as Descriptor.ID
 	Name        string
 	Description string
 	Free        *bool // nil when the pack does not say
@@ -78,6 +88,14 @@ type Catalog struct {
 	ProviderDisplayName string
 	SupportURL          string
 	ImageURL            string
+}
+
+// Schemas are JSON Schemas of the parameters that users may give; nil where the
+// pack declares none.
+type Schemas struct {
+	InstanceCreate json.RawMessage
+	InstanceUpdate json.RawMessage
+	BindingCreate  json.RawMessage
 }
 
 // Dependency is a file that a build downloads, and that an offline package

@@ -26,6 +26,7 @@ const (
 // manifest is servicepack.yaml as it was written. Its scalars are texts that
 // know their line, so that every fault can name it.
 type manifest struct {
+	ID           text              `yaml:"id"`
 	Group        text              `yaml:"group"`
 	Name         text              `yaml:"name"`
 	Version      text              `yaml:"version"`
@@ -36,10 +37,16 @@ type manifest struct {
 	Dependencies []dependencyEntry `yaml:"dependencies"`
 	Exclude      []text            `yaml:"exclude"`
 
+	Requires       []text       `yaml:"requires"`
+	Bindable       *bool        `yaml:"bindable"`
+	PlanUpdateable *bool        `yaml:"plan_updateable"`
+	Schemas        schemasEntry `yaml:"schemas"`
+
 	document yaml.Node // to find the line of what is not there
 }
 
 type planEntry struct {
+	ID          text            `yaml:"id"`
 	Name        text            `yaml:"name"`
 	Description text            `yaml:"description"`
 	Limits      limitsEntry     `yaml:"limits"`
@@ -202,11 +209,13 @@ func expected(goType string) string {
 
 // knownFields names the fields of each part of the file, by its Go type.
 var knownFields = map[string]string{
-	"manifest":        "group, name, version, description, tags, plans, catalog, dependencies, exclude",
-	"planEntry":       "name, description, limits, parameters, free",
+	"manifest": "id, group, name, version, description, tags, plans, catalog, dependencies, exclude, " +
+		"requires, bindable, plan_updateable, schemas",
+	"planEntry":       "id, name, description, limits, parameters, free",
 	"limitsEntry":     "memory, cpus, shm, storage",
 	"catalogEntry":    "display_name, long_description, documentation_url, provider_display_name, support_url, image_url",
 	"dependencyEntry": "uri, sha256",
+	"schemasEntry":    "instance_create, instance_update, binding_create",
 }
 
 // entryLine returns the line on which entry i of a list begins, for a fault

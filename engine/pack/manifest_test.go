@@ -1,6 +1,7 @@
 package pack_test
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 
@@ -12,6 +13,7 @@ import (
 var zeros = strings.Repeat("0", 56)
 
 var wholeManifest = `# Everything that the file may say.
+id: 0b7e0c8c-1a1e-5f0e-9a55-000000000001
 group: org.servicepack
 name: demo
 version: 1.10
@@ -27,7 +29,8 @@ plans:
     parameters:
       max_connections: 20
       fsync: off
-  - name: large
+  - id: the large one
+    name: large
     free: false
     limits:
       memory: 4g
@@ -44,6 +47,15 @@ dependencies:
 exclude:
   - "*.md"
   - test/data
+requires: [syslog_drain, volume_mount]
+bindable: false
+plan_updateable: false
+schemas:
+  instance_create: {type: object, properties: {"size": {type: integer, minimum: 1}}}
+  instance_update: &schema
+    $schema: http://json-schema.org/draft-06/schema#
+    additionalProperties: false
+  binding_create: *schema
 `
 
 func TestManifest(t *testing.T) {
@@ -51,7 +63,9 @@ func TestManifest(t *testing.T) {
 	got, err := open(t, dir).Describe(t.Context())
 	check(t, err)
 	yes, no := true, false
+	same := json.RawMessage(`{"$schema":"http://json-schema.org/draft-06/schema#","additionalProperties":false}`)
 	want := pack.Descriptor{
+		ID:          "0b7e0c8c-1a1e-5f0e-9a55-000000000001",
 		Name:        "demo",
 		Group:       "org.servicepack",
 		Version:     "1.10",
@@ -66,7 +80,7 @@ func TestManifest(t *testing.T) {
 				Limits:     pack.Limits{MemoryBytes: 256 << 20, CPUs: 0.5, ShmBytes: 64 << 20, StorageBytes: 1 << 30},
 				Parameters: map[string]string{"max_connections": "20", "fsync": "off"},
 			},
-			{Name: "large", Free: &no, Limits: pack.Limits{MemoryBytes: 4 << 30}},
+			{ID: "the large one", Name: "large", Free: &no, Limits: pack.Limits{MemoryBytes: 4 << 30}},
 		},
 		Catalog: pack.Catalog{
 			DisplayName:         "Demo",
@@ -80,7 +94,12 @@ func TestManifest(t *testing.T) {
 			URI:    "https://example.org/demo.tar.gz",
 			SHA256: "abcd" + zeros + "cdef",
 		}},
-		Exclude: []string{"*.md", "test/data"},
+		Exclude:  []string{"*.md", "test/data"},
+		Requires: []string{"syslog_drain", "volume_mount"},
+		Schemas: pack.Schemas{
+			InstanceCreate: json.RawMessage(`{"properties":{"size":{"minimum":1,"type":"integer"}},"type":"object"}`),
+			InstanceUpdate: same, BindingCreate: same,
+		},
 		Scripts: map[string]bool{},
 		Digest:  got.Digest,
 	}
@@ -146,6 +165,19 @@ func TestManifestRefuses(t *testing.T) {
 		{"dependency's digest", "dependencies:\n- uri: https://example.org/a\n  sha256: x\n", ` dependencies[0].sha256, line 3: "x" is not 64 hexadecimal digits`},
 		{"exclude outside", "exclude:\n- ../x\n", ` exclude[0], line 2: "../x" is outside the pack's folder`},
 		{"exclude's pattern", "exclude:\n- '[a'\n", ` exclude[0], line 2: "[a" is not a pattern: syntax error in pattern`},
+		{"empty id", "id: ''\n", ` id, line 1: empty`},
+		{"long id", "plans:\n- name: a\n  id: " + strings.Repeat("x", 256), ` plans[0].id, line 3: longer than 255 bytes`},
+		{"id of two lines", `id: "a\nb"`, ` id, line 1: "a\nb" has more than one line, or a tab`},
+		{"id twice", "id: x\nplans:\n- {name: a, id: x}\n", ` plans[0].id, line 3: "x" is on line 1 already`},
+		{"permission", "requires:\n- syslog_drain\n- root\n", ` requires[1], line 3: "root" is not one of syslog_drain, route_forwarding, volume_mount`},
+		{"permission twice", "requires: [volume_mount, volume_mount]\n", ` requires[1], line 1: "volume_mount" is on line 1 already`},
+		{"bindable", "bindable: perhaps\n", `, line 1: true or false is expected here, not "perhaps"`},
+		{"unknown schema", "schemas:\n  instance_delete: {}\n", `, line 2: unknown field "instance_delete"`},
+		{"schema of a word", "schemas:\n  instance_create: object\n", `, line 2: a JSON Schema is expected here, which is a mapping`},
+		{"schema with a date", "schemas:\n  instance_create:\n    default: 2020-01-01\n", `, line 3: JSON has no such value; put it in quotes`},
+		{"schema with a number as key", "schemas:\n  instance_create:\n    properties:\n      1: {}\n", `, line 4: a key of a JSON object is a text; put it in quotes`},
+		{"schema without a number", "schemas:\n  instance_create: {maximum: .inf}\n", `, line 2: no JSON can be made of the schema`},
+		{"large schema", "schemas:\n  binding_create:\n    title: " + strings.Repeat("x", 64<<10), `, line 3: the schema is longer than 64KiB as JSON`},
 		{"large", strings.Repeat("#", 1<<20+1), `: larger than 1MiB`},
 	}
 	for _, test := range tests {
@@ -155,6 +187,21 @@ func TestManifestRefuses(t *testing.T) {
 			_, err := pack.Open(dir)
 			wantInvalid(t, dir, err, "pack demo: servicepack.yaml"+test.want)
 		})
+	}
+}
+
+func TestManifestUnlessSaidOtherwise(t *testing.T) {
+	for manifest, updateable := range map[string]bool{
+		"name: x\n":                      false,
+		"plans: [{name: a}]\n":           false,
+		"plans: [{name: a}, {name: b}]":  true,
+		"plan_updateable: true\nid: y\n": true,
+	} {
+		got, err := open(t, newPack(t, plainQuery, map[string]string{"servicepack.yaml": manifest})).Describe(t.Context())
+		check(t, err)
+		if !got.Bindable || got.PlanUpdateable != updateable {
+			t.Errorf("%q: bindable %v, plan updateable %v", manifest, got.Bindable, got.PlanUpdateable)
+		}
 	}
 }
 

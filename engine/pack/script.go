@@ -17,7 +17,7 @@ var required = []string{queryScript, "bin/build", "bin/run"}
 // optional are the scripts that a pack may have in its bin folder.
 var optional = []string{
 	ScriptClient, ScriptBackup, ScriptExtra, ScriptRestore, ScriptHealth,
-	ScriptBind, ScriptUnbind, ScriptRotate, ScriptUpgrade, ScriptFingerprint,
+	ScriptBind, ScriptUnbind, ScriptRotate, ScriptUpgrade, ScriptFingerprint, ScriptUsage,
 }
 
 // checkScripts makes sure of the required scripts and returns which of the

@@ -9,8 +9,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/servicepack/svp/engine/envvar"
 )
 
 var (
@@ -44,6 +42,7 @@ const (
 // one plan.
 func (m manifest) describe() (Descriptor, *Error) {
 	d := Descriptor{
+		ID:          m.ID.value,
 		Group:       m.Group.value,
 		Name:        m.Name.value,
 		Version:     m.Version.value,
@@ -59,6 +58,14 @@ func (m manifest) describe() (Descriptor, *Error) {
 	if d.Plans, err = m.plans(); err != nil {
 		return Descriptor{}, err
 	}
+	if err = m.checkIDs(); err != nil {
+		return Descriptor{}, err
+	}
+	if d.Requires, err = m.requires(); err != nil {
+		return Descriptor{}, err
+	}
+	d.Bindable, d.PlanUpdateable = given(m.Bindable, true), given(m.PlanUpdateable, len(d.Plans) > 1)
+	d.Schemas = m.Schemas.describe()
 	if d.Catalog, err = m.Catalog.describe(); err != nil {
 		return Descriptor{}, err
 	}
@@ -139,6 +146,7 @@ func (e planEntry) describe(field string) (Plan, *Error) {
 		return Plan{}, err
 	}
 	return Plan{
+		ID:          e.ID.value,
 		Name:        e.Name.value,
 		Description: e.Description.value,
 		Free:        e.Free,
@@ -203,11 +211,8 @@ func (e planEntry) parameters(field string) (map[string]string, *Error) {
 	for _, name := range slices.SortedFunc(maps.Keys(e.Parameters), byLine) {
 		value := e.Parameters[name]
 		field := field + "." + clip(name, maxQuoted)
-		if !envvar.ValidName(name) {
-			return nil, value.fault(field, `%s is not a parameter's name; it is letters, digits and "_", and begins with no digit`, quote(name))
-		}
-		if strings.Contains(value.value, "\n") {
-			return nil, value.fault(field, "the value has more than one line")
+		if err := CheckParameter(name, value.value); err != nil {
+			return nil, value.fault(field, "%v", err)
 		}
 		variable := "PLAN_" + strings.ToUpper(name)
 		if earlier, ok := lines[variable]; ok {

@@ -51,7 +51,7 @@ func PlanBase(in BaseInput) (Base, error) {
 	}).With(in.Operation.Labels())
 	base.CacheVolume = CacheVolumeName(in.Service.Pack)
 	base.CacheLabels = driver.Labels{driver.LabelPack: in.Service.Pack, driver.LabelPhase: driver.PhaseCache}
-	variables := append([]string{"SVP_PHASE=base", "SVP_CACHE_DIR=" + CacheDir}, in.Service.parameterVariables()...)
+	variables := append([]string{"SVP_PHASE=base", "SVP_CACHE_DIR=" + CacheDir}, in.Service.Variables()...)
 	mounts := []driver.Mount{{Volume: base.CacheVolume, Path: CacheDir, Labels: base.CacheLabels}}
 	if in.CAVolume != "" {
 		variables = append(variables, caVariables()...)

@@ -18,19 +18,22 @@ import (
 // Service is what svp must know of a pack, in one of its plans, to run an image
 // without the pack's folder. It is recorded in a label of every image.
 type Service struct {
-	Pack        string            `json:"-"`
-	Version     string            `json:"-"`
-	Description string            `json:"-"`
-	Digest      string            `json:"-"`
-	Contract    int               `json:"-"`
-	Tags        []string          `json:"tags,omitempty"`
-	Components  []string          `json:"components,omitempty"`
-	Ports       []driver.Port     `json:"ports,omitempty"`
-	Volumes     []string          `json:"volumes,omitempty"`
-	Scripts     []string          `json:"scripts,omitempty"`
-	Plan        string            `json:"plan"`
-	Limits      driver.Limits     `json:"limits"`
-	Parameters  map[string]string `json:"parameters,omitempty"`
+	Pack        string        `json:"-"`
+	Version     string        `json:"-"`
+	Description string        `json:"-"`
+	Digest      string        `json:"-"`
+	Contract    int           `json:"-"`
+	Tags        []string      `json:"tags,omitempty"`
+	Components  []string      `json:"components,omitempty"`
+	Ports       []driver.Port `json:"ports,omitempty"`
+	Volumes     []string      `json:"volumes,omitempty"`
+	Scripts     []string      `json:"scripts,omitempty"`
+	Plan        string        `json:"plan"`
+	Limits      driver.Limits `json:"limits"`
+	// Parameters are those of the plan and, over them, the given ones.
+	Parameters map[string]string `json:"parameters,omitempty"`
+	// Given are the parameters that the user gave, to be kept when the plan changes.
+	Given map[string]string `json:"given,omitempty"`
 }
 
 // UnknownPlanError tells that a pack has no plan of that name.
@@ -89,6 +92,11 @@ func choosePlan(plans []pack.Plan, name string) (pack.Plan, error) {
 	return pack.Plan{}, &UnknownPlanError{Plan: name, Plans: names}
 }
 
+// SamePlan tells that containers of both services are alike in what a plan decides.
+func (s Service) SamePlan(other Service) bool {
+	return s.Plan == other.Plan && s.Limits == other.Limits && maps.Equal(s.Parameters, other.Parameters)
+}
+
 // Has tells whether the pack has the optional script.
 func (s Service) Has(script string) bool { return slices.Contains(s.Scripts, script) }
 
@@ -143,8 +151,63 @@ func ServiceFromLabels(labels driver.Labels) (Service, error) {
 	return service, nil
 }
 
-// parameterVariables gives the plan's parameters as the build scripts see them.
-func (s Service) parameterVariables() []string {
+// WithParameters returns the service with the parameters given over those of its
+// plan. Names that differ in case only mean the same parameter, as scripts see
+// them in upper case.
+func (s Service) WithParameters(given map[string]string) (Service, error) {
+	effective := maps.Clone(s.Parameters)
+	all := maps.Clone(s.Given)
+	if effective == nil {
+		effective = map[string]string{}
+	}
+	if all == nil {
+		all = map[string]string{}
+	}
+	seen := map[string]string{}
+	for _, name := range slices.Sorted(maps.Keys(given)) {
+		if err := pack.CheckParameter(name, given[name]); err != nil {
+			return Service{}, &ParameterError{Name: name, Reason: err.Error()}
+		}
+		if other, twice := seen[strings.ToUpper(name)]; twice {
+			return Service{}, &ParameterError{Name: name, Reason: "it is the same as " + other}
+		}
+		seen[strings.ToUpper(name)] = name
+		set(effective, name, given[name])
+		set(all, name, given[name])
+	}
+	if len(effective) > 0 {
+		s.Parameters = effective
+	}
+	if len(all) > 0 {
+		s.Given = all
+	}
+	return s, nil
+}
+
+// set replaces what has the name, in whatever case, where it has it.
+func set(parameters map[string]string, name, value string) {
+	for known := range parameters {
+		if strings.EqualFold(known, name) {
+			name = known
+			break
+		}
+	}
+	parameters[name] = value
+}
+
+// ParameterError tells that a parameter cannot reach a pack's scripts.
+type ParameterError struct {
+	Name   string
+	Reason string
+}
+
+// Error names the parameter.
+func (e *ParameterError) Error() string {
+	return fmt.Sprintf("parameter %.80q: %s", e.Name, e.Reason)
+}
+
+// Variables gives the plan and its parameters as scripts see them, NAME=VALUE.
+func (s Service) Variables() []string {
 	variables := []string{"SVP_PLAN=" + s.Plan}
 	for _, name := range slices.Sorted(maps.Keys(s.Parameters)) {
 		variables = append(variables, "PLAN_"+strings.ToUpper(name)+"="+s.Parameters[name])

@@ -58,7 +58,7 @@ func PlanSetup(in SetupInput) (Setup, error) {
 func setupVariables(service Service, instance string) []string {
 	return append([]string{
 		"SVP_PHASE=setup", "SVP_INSTANCE=" + instance, "SVP_CACHE_DIR=" + CacheDir,
-	}, service.parameterVariables()...)
+	}, service.Variables()...)
 }
 
 // InstanceOfReference names an instance after its image: "shop/db:2" is db.

@@ -20,10 +20,12 @@ type backend interface {
 	setupper
 	runner
 	upper
+	updater
 	lifecycle
 	destroyer
 	lister
 	inspector
+	usageTeller
 	environmenter
 	binder
 	logger

@@ -25,6 +25,7 @@ type fakeBackend struct {
 
 	instances []engine.Instance
 	up        engine.UpResult
+	usage     map[string]int64 // by name
 	env       envvar.Set
 	service   envvar.Service
 	pack      engine.PackInfo
@@ -32,7 +33,7 @@ type fakeBackend struct {
 	host      driver.Host
 	gc        engine.GCResult
 	bindings  []engine.Binding
-	shared    bool // the credentials of bindings
+	shared    bool                                                    // the credentials of bindings
 	during    func(ctx context.Context, streams engine.Streams) error // runs in place of a script
 }
 
@@ -64,6 +65,16 @@ func (f *fakeBackend) Run(_ context.Context, o engine.RunOptions) (engine.UpResu
 func (f *fakeBackend) Up(_ context.Context, o engine.UpOptions) (engine.UpResult, error) {
 	f.record("Up", o)
 	return f.up, f.err
+}
+
+func (f *fakeBackend) Update(_ context.Context, o engine.UpdateOptions) (engine.UpResult, error) {
+	f.record("Update", o)
+	return f.up, f.err
+}
+
+func (f *fakeBackend) Usage(_ context.Context, name string) (int64, bool, error) {
+	bytes, known := f.usage[name]
+	return bytes, known, f.err
 }
 
 func (f *fakeBackend) Down(_ context.Context, name string) error {

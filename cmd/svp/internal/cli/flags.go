@@ -1,6 +1,9 @@
 package cli
 
 import (
+	"fmt"
+	"strings"
+
 	urfave "github.com/urfave/cli/v2"
 
 	"github.com/servicepack/svp/engine"
@@ -40,6 +43,35 @@ func jsonFlag(destination *bool) urfave.Flag {
 
 func planFlag(destination *string) urfave.Flag {
 	return &urfave.StringFlag{Name: "plan", Destination: destination, Usage: "use the `PLAN` of the pack"}
+}
+
+// parameterFlags are the parameters of a plan that the user sets.
+type parameterFlags struct{ parameters urfave.StringSlice }
+
+func (p *parameterFlags) flag() urfave.Flag {
+	return &urfave.StringSliceFlag{
+		Name: "parameter", Destination: &p.parameters, KeepSpace: true,
+		Usage: "set a parameter of the plan: `NAME=VALUE`; repeatable",
+	}
+}
+
+// parse leaves it to the engine to judge names and values.
+func (p *parameterFlags) parse(inv *invocation) (map[string]string, error) {
+	var parameters map[string]string
+	for _, text := range p.parameters.Value() {
+		name, value, ok := strings.Cut(text, "=")
+		if !ok {
+			return nil, inv.usageError(fmt.Sprintf("--parameter: %q has no value", text), "write --parameter NAME=VALUE")
+		}
+		if _, twice := parameters[name]; twice {
+			return nil, inv.usageError("--parameter: "+name+" is given twice", "")
+		}
+		if parameters == nil {
+			parameters = map[string]string{}
+		}
+		parameters[name] = value
+	}
+	return parameters, nil
 }
 
 func (w *wiring) timeoutFlag() urfave.Flag {

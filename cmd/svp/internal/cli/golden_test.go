@@ -81,6 +81,7 @@ func TestDocuments(t *testing.T) {
 			w := newWorld(t, "")
 			w.set(map[string]string{"HOME": "/home/u"})
 			w.fake.instances = goldenInstances()
+			w.fake.usage = map[string]int64{"shop": 7864320}
 			w.fake.host = driver.Host{
 				Name: "vm", Engine: "Docker 20.10.24", Endpoint: "unix:///var/run/docker.sock", PublishedAt: "127.0.0.1", Reachable: true,
 			}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/docker/go-units"
 	urfave "github.com/urfave/cli/v2"
 
 	"github.com/servicepack/svp/engine"
@@ -15,6 +16,10 @@ import (
 
 type inspector interface {
 	Info(ctx context.Context, name string) (engine.Instance, error)
+}
+
+type usageTeller interface {
+	Usage(ctx context.Context, name string) (bytes int64, known bool, err error)
 }
 
 type hoster interface {
@@ -32,7 +37,7 @@ func newInfoCommand(w *wiring) *command {
 		run: func(ctx context.Context, inv *invocation) error {
 			return w.engine(func(s session) error {
 				if name := inv.arg(0); name != "" {
-					return runInfo(ctx, w.streams.Out, s, name, asJSON)
+					return runInfo(ctx, w.streams.Out, s, s, s, name, asJSON)
 				}
 				return w.runHostInfo(ctx, s, s.settings, asJSON)
 			})
@@ -40,27 +45,47 @@ func newInfoCommand(w *wiring) *command {
 	}
 }
 
-func runInfo(ctx context.Context, out io.Writer, i inspector, name string, asJSON bool) error {
+// instanceInfo is what `svp info NAME` tells.
+type instanceInfo struct {
+	engine.Instance
+	UsageBytes *int64 `json:"usage_bytes"` // null where it is not known
+}
+
+func runInfo(ctx context.Context, out io.Writer, i inspector, u usageTeller, n noter, name string, asJSON bool) error {
 	instance, err := i.Info(ctx, name)
 	if err != nil {
 		return err
 	}
-	if asJSON {
-		return writeJSON(out, instance)
+	info := instanceInfo{Instance: instance}
+	bytes, known, err := u.Usage(ctx, name)
+	switch {
+	case ctx.Err() != nil:
+		return err
+	case err != nil:
+		// All else is worth telling, above all of an instance that is in trouble.
+		n.note("how much is in use is not known: %v", err)
+	case known:
+		info.UsageBytes = &bytes
 	}
-	return writeInstance(out, instance)
+	if asJSON {
+		return writeJSON(out, info)
+	}
+	return writeInstance(out, info)
 }
 
-func writeInstance(out io.Writer, instance engine.Instance) error {
+func writeInstance(out io.Writer, instance instanceInfo) error {
 	table := newTable(out)
 	row := func(title, value string) { fmt.Fprintf(table, "%s:\t%s\n", title, orDash(value)) }
 	row("name", instance.Name)
 	row("id", instance.ID)
 	row("state", instance.State)
-	row("pack", packAndVersion(instance))
+	row("pack", packAndVersion(instance.Instance))
 	row("pack digest", instance.PackDigest)
 	row("contract", instance.Contract)
 	row("plan", instance.Plan)
+	if instance.UsageBytes != nil {
+		row("in use", fmt.Sprintf("%s (%d bytes)", units.BytesSize(float64(*instance.UsageBytes)), *instance.UsageBytes))
+	}
 	row("image", instance.Image)
 	row("network", instance.Network)
 	row("address", instance.Address)

@@ -35,7 +35,7 @@ func dailyCommands(w *wiring) []*command {
 
 func instanceCommands(w *wiring) []*command {
 	return []*command{
-		newStartCommand(w), newStopCommand(w), newRestartCommand(w), newShellCommand(w), newExtraCommand(w),
+		newStartCommand(w), newStopCommand(w), newRestartCommand(w), newUpdateCommand(w), newShellCommand(w), newExtraCommand(w),
 		newBindCommand(w), newUnbindCommand(w), newBindingsCommand(w),
 	}
 }

@@ -13,6 +13,7 @@ type upper interface {
 type upOptions struct {
 	engine.UpOptions
 	secrets     secretFlags
+	parameters  parameterFlags
 	publish     publishFlags
 	environment environmentFlags
 }
@@ -29,7 +30,7 @@ func newUpCommand(w *wiring) *command {
 			"set -a; eval \"$(svp up redis cache)\"",
 		args: []string{"PACK", "[NAME]"},
 	}
-	c.flags = append(c.flags, o.secrets.flag(), planFlag(&o.Plan))
+	c.flags = append(c.flags, o.secrets.flag(), planFlag(&o.Plan), o.parameters.flag())
 	c.flags = append(c.flags, o.publish.flags()...)
 	c.flags = append(c.flags, w.networkFlag())
 	c.flags = append(c.flags, o.environment.flags()...)
@@ -52,6 +53,9 @@ func (o *upOptions) parse(inv *invocation, streams *Streams) (err error) {
 		return err
 	}
 	if o.Publish, err = o.publish.parse(inv); err != nil {
+		return err
+	}
+	if o.Parameters, err = o.parameters.parse(inv); err != nil {
 		return err
 	}
 	o.Secrets, err = o.secrets.parse(inv, streams)
