@@ -56,12 +56,14 @@ func CreateKey(file string) (Key, error) {
 }
 
 // Derive returns 32 bytes for one purpose, as signing links: always the same ones
-// for the same key and purpose, and from which the key cannot be found.
-func (k Key) Derive(purpose string) ([]byte, error) {
-	if k.material == nil {
-		return nil, errNoKey
+// for the same key and purpose, and from which the key cannot be found. Without a
+// key there is nothing to derive from, and it panics.
+func (k Key) Derive(purpose string) []byte {
+	derived, err := hkdf.Key(sha256.New, k.material[:], nil, "svp broker: "+purpose, keySize)
+	if err != nil {
+		panic(err) // the length is a constant, and a right one
 	}
-	return hkdf.Key(sha256.New, k.material[:], nil, "svp broker: "+purpose, keySize)
+	return derived
 }
 
 // Format keeps the key out of whatever prints it.
@@ -71,8 +73,6 @@ func (Key) Format(state fmt.State, _ rune) {
 
 // MarshalText keeps the key out of JSON and logs.
 func (Key) MarshalText() ([]byte, error) { return []byte("[redacted]"), nil }
-
-var errNoKey = errors.New("no key was given")
 
 func parseKey(text []byte) (*[keySize]byte, error) {
 	for _, decode := range []func(string) ([]byte, error){
