@@ -111,6 +111,11 @@ func endpoints(found *instance, place envvar.Placeholders) []Endpoint {
 // environment, with placeholders. When that fails, a consumer that was not bound
 // before is not bound now.
 func (e *Engine) bound(ctx context.Context, found *instance, consumer string, first bool) (template envvar.Set, err error) {
+	if found.service.Has(pack.ScriptBind) {
+		if _, err := found.forHooks(); err != nil {
+			return nil, err
+		}
+	}
 	d, err := e.driver(ctx)
 	if err != nil {
 		return nil, err
@@ -249,6 +254,15 @@ func (i *instance) binding(consumer string) *driver.Volume {
 	return nil
 }
 
+// forHooks returns the container in which the pack's hooks run.
+func (i *instance) forHooks() (driver.Container, error) {
+	services := i.services()
+	if len(services) == 0 || services[0].State != driver.Running {
+		return driver.Container{}, fmt.Errorf("%w: it is %s", ErrNotRunning, i.state())
+	}
+	return services[0], nil
+}
+
 // hookTimeout bounds a hook of a pack in a running instance.
 const hookTimeout = 2 * time.Minute
 
@@ -256,13 +270,13 @@ const hookTimeout = 2 * time.Minute
 func (e *Engine) hook(ctx context.Context, found *instance, script string, args []string, hidden envvar.Set, stdout io.Writer) (err error) {
 	ctx, cancel := e.withTimeout(ctx, hookTimeout, hookTimeout)
 	defer cancel()
+	container, err := found.forHooks()
+	if err != nil {
+		return err
+	}
 	step := e.beginPhase(script, found.identity.Name, hidden)
 	defer func() { err = step.end(causeOf(ctx, err)) }()
-	services := found.services()
-	if len(services) == 0 {
-		return fmt.Errorf("%w: it is %s", ErrNotRunning, found.state())
-	}
-	status, err := e.execIn(ctx, services[0], append([]string{"bin/" + script}, args...), Streams{Out: stdout, Err: step})
+	status, err := e.execIn(ctx, container, append([]string{"bin/" + script}, args...), Streams{Out: stdout, Err: step})
 	if err != nil {
 		return err
 	}
