@@ -3,6 +3,7 @@
 
 home=/var/lib/rabbitmq
 data=$home/mnesia
+definitions=/run/rabbitmq/definitions.json
 programs=/usr/lib/rabbitmq/bin
 
 # as_rabbitmq runs a program as the server's user. Its environment holds no
@@ -12,14 +13,19 @@ as_rabbitmq() {
         setpriv --reuid=rabbitmq --regid=rabbitmq --init-groups -- "$@"
 }
 
+# evaluate prints what the server makes of the Erlang expressions on stdin, as "{ok, VALUE}".
+# It is there at once, where rabbitmqctl starts an Erlang machine.
+evaluate() { as_rabbitmq erl_call -sname rabbit@localhost -e; }
+
 ctl() { as_rabbitmq "$programs/rabbitmqctl" --quiet "$@"; }
 
 # A backup begins with this file.
 backup_mark_file=servicepack-rabbitmq
 backup_mark='rabbitmq backup 1'
 
-# lock_data keeps two scripts from stopping the server under each other.
+# lock_data SECONDS keeps two scripts from stopping the server under each other.
+# It fails when the other one takes longer than that.
 lock_data() {
     exec 9> /run/rabbitmq-data.lock
-    flock --nonblock 9
+    flock --timeout "$1" 9
 }
