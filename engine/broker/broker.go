@@ -95,6 +95,8 @@ func (b *Broker) Run(ctx context.Context, grace time.Duration) error {
 	var group sync.WaitGroup
 	group.Go(func() { b.every(background, beatInterval, "keep the broker's place", b.beat) })
 	group.Go(func() { b.keepPool(background) })
+	group.Go(func() { b.watch(background) })
+	group.Go(func() { b.every(background, pruneInterval, "forget old operations", b.prune) })
 	<-ctx.Done()
 	b.close(grace)
 	stop()
@@ -103,6 +105,15 @@ func (b *Broker) Run(ctx context.Context, grace time.Duration) error {
 	defer cancel()
 	return b.config.Store.Retire(retire, b.owner)
 }
+
+// pruneInterval is how often old operations are forgotten, and remembered how long
+// they are kept: longer than any platform polls.
+const (
+	pruneInterval = time.Hour
+	remembered    = 30 * 24 * time.Hour
+)
+
+func (b *Broker) prune(ctx context.Context) error { return b.config.Store.Prune(ctx, remembered) }
 
 // every does something again and again. What fails is logged, and tried again.
 func (b *Broker) every(ctx context.Context, interval time.Duration, what string, do func(context.Context) error) {

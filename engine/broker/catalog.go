@@ -267,4 +267,6 @@ func formatBytes(bytes int64) string {
 }
 
 // same tells that a folder of the catalog is the pack that an instance was made of.
-func (s *service) same(pack string) bool { return filepath.Base(s.pack) == pack || s.offer.Pack.Name == pack }
+func (s *service) same(pack string) bool {
+	return filepath.Base(s.pack) == pack || s.offer.Pack.Name == pack
+}

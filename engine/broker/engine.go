@@ -14,6 +14,7 @@ type Engine interface {
 	Up(ctx context.Context, o engine.UpOptions) (engine.UpResult, error)
 	Update(ctx context.Context, o engine.UpdateOptions) (engine.UpResult, error)
 	Start(ctx context.Context, name string, timeout time.Duration) (engine.UpResult, error)
+	Restart(ctx context.Context, name string, timeout time.Duration) (engine.UpResult, error)
 	Destroy(ctx context.Context, name string) error
 	Bind(ctx context.Context, name, consumer string, view engine.View) (engine.BindResult, error)
 	Unbind(ctx context.Context, name, consumer string) error

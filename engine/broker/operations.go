@@ -104,6 +104,8 @@ func (b *Broker) perform(ctx context.Context, operation store.Operation) (change
 		return b.performBind(ctx, *instance, operation.BindingID, asked)
 	case store.Unbind:
 		return b.performUnbind(ctx, *instance, operation.BindingID)
+	case restart:
+		return b.performRestart(ctx, *instance)
 	}
 	return nil, fmt.Errorf("unknown operation %q", operation.Kind)
 }
@@ -196,7 +198,7 @@ func undone(ctx context.Context, tx *store.Tx, operation store.Operation) error 
 		}
 		binding.State = store.BindingReady
 		return tx.PutBinding(ctx, binding)
-	case store.Update:
+	case store.Update, restart:
 	}
 	return nil
 }

@@ -46,10 +46,13 @@ func (o *logsOptions) parse(inv *invocation, now time.Time) error {
 	o.Name, o.Component = inv.arg(0), inv.arg(1)
 	if o.tail != "all" {
 		tail, err := strconv.Atoi(o.tail)
-		if err != nil || tail < 1 {
-			return inv.usageError(fmt.Sprintf("--tail: %q is no number of lines", o.tail), "write a number above zero, or all")
+		if err != nil || tail < 0 {
+			return inv.usageError(fmt.Sprintf("--tail: %q is no number of lines", o.tail), "write a number, or all")
 		}
 		o.Tail = tail
+		if tail == 0 {
+			o.Tail = -1 // none, where zero means all
+		}
 	}
 	if o.since == "" {
 		return nil

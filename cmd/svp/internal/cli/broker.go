@@ -1,0 +1,421 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	urfave "github.com/urfave/cli/v2"
+
+	"github.com/servicepack/svp/engine"
+	"github.com/servicepack/svp/engine/broker"
+	"github.com/servicepack/svp/engine/broker/store"
+)
+
+// The variables with the credentials of the broker. There is no flag for them:
+// everybody can read an argument.
+const (
+	brokerUsername = "SVP_BROKER_USERNAME"
+	brokerPassword = "SVP_BROKER_PASSWORD"
+)
+
+// brokerOptions are the flags of svp broker.
+type brokerOptions struct {
+	packs             string
+	listen            string
+	store             string
+	keyFile           string
+	credentialsFile   string
+	tlsCertificate    string
+	tlsKey            string
+	view              string
+	logFormat         string
+	warm              int
+	quotas            broker.Quotas
+	grace             time.Duration
+	dashboard         dashboardOptions
+	credentials       *broker.Credentials
+	openedCertificate *broker.Certificate
+}
+
+func newBrokerCommand(w *wiring) *command {
+	o := &brokerOptions{}
+	return &command{
+		name: "broker", topic: topicHost, summary: "Offer packs to platforms over the Open Service Broker API",
+		details: "Serves version 2.17 of the API, and clients down to 2.4. Who may use it is told by\n" +
+			"$" + brokerUsername + " and $" + brokerPassword + ", or by a file with USERNAME:PASSWORD a line.\n" +
+			"Packs are queried in isolation. SIGHUP, or a change in a folder, reads them anew.\n" +
+			"The state is kept in a SQLite file, or in PostgreSQL, where several brokers share it;\n" +
+			"credentials in it are encrypted with the key file.",
+		example: "svp broker --packs packs\n" +
+			"svp broker --packs packs,/srv/packs --listen 0.0.0.0:8443 --tls-cert broker.crt --tls-key broker.key\n" +
+			"svp broker --packs packs --store postgres://broker@db/broker --key-file broker.key --warm 2\n" +
+			"svp broker check --packs packs",
+		flags: append(append(brokerFlags(o), dashboardFlags(&o.dashboard)...), w.timeoutFlag()),
+		children: []*command{
+			newBrokerCheckCommand(w),
+		},
+		run: func(ctx context.Context, inv *invocation) error {
+			if err := o.check(inv, w.getenv); err != nil {
+				return err
+			}
+			return runBroker(ctx, w, o)
+		},
+	}
+}
+
+func brokerFlags(o *brokerOptions) []urfave.Flag {
+	return []urfave.Flag{
+		packsFlag(&o.packs),
+		&urfave.StringFlag{Name: "listen", Destination: &o.listen, Value: "127.0.0.1:8080", Usage: "listen on `ADDRESS`; port 0 lets the system choose"},
+		&urfave.StringFlag{Name: "store", Destination: &o.store, Usage: "keep the state in `FILE`, or in PostgreSQL: postgres://…"},
+		&urfave.StringFlag{Name: "key-file", Destination: &o.keyFile, Usage: "encrypt credentials with the key in `FILE`; made where it is absent beside a store that is a file"},
+		&urfave.StringFlag{Name: "credentials-file", Destination: &o.credentialsFile, Usage: "let in who is in `FILE`: USERNAME:PASSWORD a line"},
+		&urfave.StringFlag{Name: "tls-cert", Destination: &o.tlsCertificate, Usage: "serve HTTPS with the certificate in `FILE`"},
+		&urfave.StringFlag{Name: "tls-key", Destination: &o.tlsKey, Usage: "the certificate's key is in `FILE`"},
+		&urfave.StringFlag{Name: "view", Destination: &o.view, Value: string(engine.ViewHost), Usage: "hand out addresses as seen from `WHERE`: host or network"},
+		&urfave.IntFlag{Name: "warm", Destination: &o.warm, Usage: "keep `N` instances of each plan ready"},
+		&urfave.IntFlag{Name: "max-instances", Destination: &o.quotas.Instances, Usage: "have at most `N` instances; 0: any number"},
+		&urfave.IntFlag{Name: "max-per-plan", Destination: &o.quotas.PerPlan, Usage: "have at most `N` instances of a plan"},
+		&urfave.IntFlag{Name: "max-per-organization", Destination: &o.quotas.PerOrganization, Usage: "have at most `N` instances of an organization"},
+		&urfave.DurationFlag{Name: "grace", Destination: &o.grace, Value: time.Minute, Usage: "let operations end within `TIME` at shutdown"},
+		&urfave.StringFlag{Name: "log-format", Destination: &o.logFormat, Value: "text", Usage: "log to stderr as `FORMAT`: text or json"},
+	}
+}
+
+func packsFlag(packs *string) urfave.Flag {
+	return &urfave.StringFlag{Name: "packs", Destination: packs, Usage: "offer the packs in `DIR[,DIR…]`, folders of packs or packs themselves"}
+}
+
+// check finds what is wrong with the flags before anything is done.
+func (o *brokerOptions) check(inv *invocation, getenv func(string) string) error {
+	if err := inv.need(required{"--packs", o.packs}); err != nil {
+		return err
+	}
+	if err := checkView(inv, o.view); err != nil {
+		return err
+	}
+	switch {
+	case o.logFormat != "text" && o.logFormat != "json":
+		return inv.usageError(fmt.Sprintf("--log-format: unknown format %q", o.logFormat), "the formats are text and json")
+	case (o.tlsCertificate == "") != (o.tlsKey == ""):
+		return inv.usageError("--tls-cert and --tls-key go together", "")
+	case o.warm < 0, o.quotas.Instances < 0, o.quotas.PerPlan < 0, o.quotas.PerOrganization < 0:
+		return inv.usageError("a number of instances is not negative", "")
+	case isPostgres(o.store) && o.keyFile == "":
+		return inv.usageError("--key-file is missing: brokers that share a store need the same key", "make one with: openssl rand -hex 32")
+	}
+	if err := o.dashboard.check(inv, getenv); err != nil {
+		return err
+	}
+	if o.credentialsFile == "" && (getenv(brokerUsername) == "" || getenv(brokerPassword) == "") {
+		return inv.usageError("nobody could use the broker", "set "+brokerUsername+" and "+brokerPassword+", or give --credentials-file FILE")
+	}
+	var err error
+	if o.credentialsFile == "" {
+		o.credentials, err = broker.NewCredentials(getenv(brokerUsername), getenv(brokerPassword))
+	} else {
+		err = readPrivateFile(o.credentialsFile, func(file io.Reader) (err error) {
+			o.credentials, err = broker.ParseCredentials(file)
+			return err
+		})
+	}
+	if err != nil {
+		return inv.usageError(err.Error(), "")
+	}
+	if o.tlsCertificate != "" {
+		o.openedCertificate, err = broker.LoadCertificate(o.tlsCertificate, o.tlsKey)
+	}
+	return err
+}
+
+func isPostgres(location string) bool {
+	return strings.HasPrefix(location, "postgres://") || strings.HasPrefix(location, "postgresql://")
+}
+
+// readPrivateFile reads a file that nobody else can read.
+func readPrivateFile(name string, read func(io.Reader) error) error {
+	file, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return err
+	}
+	if info.Mode().Perm()&0o077 != 0 {
+		return fmt.Errorf("%s can be read by others: chmod 600 %s", name, name)
+	}
+	if err := read(file); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return nil
+}
+
+// runBroker serves until the context ends.
+func runBroker(ctx context.Context, w *wiring, o *brokerOptions) error {
+	log := newLog(w.streams.Err, o.logFormat)
+	opened, key, err := openStore(ctx, w, o)
+	if err != nil {
+		return err
+	}
+	defer closing(log, "store", opened.Close)
+	relay := &eventRelay{log: log}
+	used, timeout, err := w.brokerEngine(relay.event)
+	if err != nil {
+		return err
+	}
+	defer closing(log, "engine", used.Close)
+	config := broker.Config{
+		Engine: used, Store: opened, Packs: strings.Split(o.packs, ","), Credentials: o.credentials,
+		View: engine.View(o.view), Warm: o.warm, Quotas: o.quotas, Timeout: timeout, Log: log, Now: w.now,
+	}
+	page := &lateDashboard{}
+	if o.dashboard.wanted() {
+		config.DashboardURL = page.link
+	}
+	served, err := broker.New(ctx, config)
+	if err != nil {
+		return err
+	}
+	relay.to(served.Event)
+	handler := served.Handler()
+	if o.dashboard.wanted() {
+		if handler, err = page.mount(ctx, o, served, used, key, log); err != nil {
+			return err
+		}
+	}
+	listener, err := o.listenOn(ctx)
+	if err != nil {
+		return err
+	}
+	log.InfoContext(ctx, "the broker listens", "addr", listener.Addr().String())
+	return serveBroker(ctx, o, served, func(ctx context.Context) error {
+		return broker.Serve(ctx, listener, handler, log, o.grace)
+	}, log)
+}
+
+// serveBroker runs the broker and its server; when one ends so does the other.
+func serveBroker(ctx context.Context, o *brokerOptions, served *broker.Broker, serve func(context.Context) error, log *slog.Logger) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	hangups, noMore := onHangup()
+	defer noMore()
+	var group sync.WaitGroup
+	var runErr, serveErr error
+	group.Go(func() {
+		defer stop()
+		runErr = served.Run(ctx, o.grace)
+	})
+	group.Go(func() {
+		defer stop()
+		serveErr = serve(ctx)
+	})
+	for running := true; running; {
+		select {
+		case <-hangups:
+			o.reload(ctx, served, log)
+		case <-ctx.Done():
+			running = false
+		}
+	}
+	group.Wait()
+	return errors.Join(runErr, serveErr)
+}
+
+// onHangup yields SIGHUP, which ends every other command.
+func onHangup() (hangups <-chan os.Signal, stop func()) {
+	signal.Reset(syscall.SIGHUP)
+	channel := make(chan os.Signal, 1)
+	signal.Notify(channel, syscall.SIGHUP)
+	return channel, func() { signal.Stop(channel) }
+}
+
+// reload reads anew what can be changed while the broker runs. What is wrong is
+// logged, and the old goes on.
+func (o *brokerOptions) reload(ctx context.Context, served *broker.Broker, log *slog.Logger) {
+	err := served.Reload(ctx)
+	if o.credentialsFile != "" {
+		err = errors.Join(err, readPrivateFile(o.credentialsFile, o.credentials.Replace))
+	}
+	if o.openedCertificate != nil {
+		err = errors.Join(err, o.openedCertificate.Reload())
+	}
+	if err != nil {
+		log.ErrorContext(ctx, "could not reload; what was there before stays", "error", err)
+	}
+}
+
+func (o *brokerOptions) listenOn(ctx context.Context) (net.Listener, error) {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", o.listen)
+	if err != nil {
+		return nil, err
+	}
+	if o.openedCertificate != nil {
+		listener = tls.NewListener(listener, o.openedCertificate.Config())
+	}
+	return listener, nil
+}
+
+func newLog(out io.Writer, format string) *slog.Logger {
+	if format == "json" {
+		return slog.New(slog.NewJSONHandler(out, nil))
+	}
+	return slog.New(slog.NewTextHandler(out, nil))
+}
+
+func closing(log *slog.Logger, what string, closer func() error) {
+	if err := closer(); err != nil {
+		log.Error("could not close the "+what, "error", err)
+	}
+}
+
+// openStore opens the store and its key. Beside a store of its own the broker
+// makes the key itself.
+func openStore(ctx context.Context, w *wiring, o *brokerOptions) (*store.Store, store.Key, error) {
+	location, keyFile := o.store, o.keyFile
+	if location == "" {
+		file, err := w.xdg("XDG_STATE_HOME", ".local/state", []string{"broker.db"})
+		if err != nil {
+			return nil, store.Key{}, err
+		}
+		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+			return nil, store.Key{}, err
+		}
+		location = file
+	}
+	keyFile = cmp.Or(keyFile, location+".key")
+	key, err := store.ReadKey(keyFile)
+	if errors.Is(err, fs.ErrNotExist) && !isPostgres(location) {
+		key, err = store.CreateKey(keyFile)
+	}
+	if err != nil {
+		return nil, store.Key{}, err
+	}
+	opened, err := store.Open(ctx, location, key)
+	return opened, key, err
+}
+
+// brokerEngine is an engine that queries packs in isolation: those of a broker
+// need not be the operator's own.
+func (w *wiring) brokerEngine(events func(engine.Event)) (*engine.Engine, time.Duration, error) {
+	chosen, err := w.settings()
+	if err != nil {
+		return nil, 0, err
+	}
+	config, err := w.engineConfig(chosen)
+	if err != nil {
+		return nil, 0, err
+	}
+	config.Events, config.IsolateQueries = events, true
+	made, err := engine.New(config)
+	return made, chosen.Timeout, err
+}
+
+// eventRelay logs what the engine warns of, and passes all events on to the
+// broker, which is made after the engine.
+type eventRelay struct {
+	log  *slog.Logger
+	next atomic.Pointer[func(engine.Event)]
+}
+
+func (r *eventRelay) to(next func(engine.Event)) { r.next.Store(&next) }
+
+func (r *eventRelay) event(event engine.Event) {
+	switch event.Kind {
+	case engine.Warning:
+		r.log.Warn(event.Text, "subject", event.Subject)
+	case engine.PhaseFailed:
+		r.log.Warn("a phase failed", "phase", event.Phase, "subject", event.Subject, "log", event.LogFile)
+	case engine.PhaseStarted, engine.PhaseDone, engine.PhaseOutput, engine.Note:
+	}
+	if next := r.next.Load(); next != nil {
+		(*next)(event)
+	}
+}
+
+func newBrokerCheckCommand(w *wiring) *command {
+	var packs string
+	var asJSON bool
+	return &command{
+		name: "check", summary: "Show what a broker would offer, and what is wrong with the packs",
+		details: "Ends with status 3 when a pack is left out.",
+		example: "svp broker check --packs packs",
+		flags:   []urfave.Flag{packsFlag(&packs), jsonFlag(&asJSON)},
+		run: func(ctx context.Context, inv *invocation) error {
+			if err := inv.need(required{"--packs", packs}); err != nil {
+				return err
+			}
+			return runBrokerCheck(ctx, w, strings.Split(packs, ","), asJSON)
+		},
+	}
+}
+
+func runBrokerCheck(ctx context.Context, w *wiring, folders []string, asJSON bool) error {
+	used, _, err := w.brokerEngine(func(engine.Event) {})
+	if err != nil {
+		return err
+	}
+	defer used.Close()
+	offered, broken, err := broker.Check(ctx, used, folders)
+	if err != nil {
+		return err
+	}
+	if err := writeChecked(w.streams.Out, offered, broken, asJSON); err != nil {
+		return err
+	}
+	if len(broken) > 0 {
+		return &engine.Error{
+			Op: "check packs", Kind: engine.InvalidPack, Err: fmt.Errorf("%d of %d are left out", len(broken), len(offered)+len(broken)),
+			Hint: "svp pack inspect PACK says what is wrong with one",
+		}
+	}
+	return nil
+}
+
+func writeChecked(out io.Writer, offered []broker.OfferedService, broken []broker.BrokenPack, asJSON bool) error {
+	type brokenPack struct {
+		Path  string `json:"path"`
+		Error string `json:"error"`
+	}
+	type service struct {
+		ID    string   `json:"id"`
+		Name  string   `json:"name"`
+		Path  string   `json:"path"`
+		Plans []string `json:"plans"`
+	}
+	if asJSON {
+		services, left := []service{}, []brokenPack{}
+		for _, o := range offered {
+			services = append(services, service(o))
+		}
+		for _, b := range broken {
+			left = append(left, brokenPack{b.Path, b.Err.Error()})
+		}
+		return writeJSON(out, map[string]any{"services": services, "broken": left})
+	}
+	table := newTable(out)
+	fmt.Fprintln(table, "SERVICE\tPLANS\tID\tPACK")
+	for _, o := range offered {
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", o.Name, strings.Join(o.Plans, ", "), o.ID, printable(o.Path))
+	}
+	for _, b := range broken {
+		fmt.Fprintf(table, "%s\t%s\t\t\n", printable(b.Path), "left out: "+oneLine(b.Err.Error()))
+	}
+	return table.Flush()
+}

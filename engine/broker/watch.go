@@ -1,0 +1,48 @@
+package broker
+
+import (
+	"context"
+	"encoding/binary"
+	"hash/fnv"
+	"io/fs"
+	"path/filepath"
+	"time"
+)
+
+// watchInterval is how often the packs' folders are looked at.
+const watchInterval = 2 * time.Second
+
+// watch reads the packs anew when a file of theirs has changed. It looks instead
+// of being told: that works on every file system, and packs are small.
+func (b *Broker) watch(ctx context.Context) {
+	seen := fingerprint(b.config.Packs)
+	b.every(ctx, watchInterval, "read the packs anew", func(ctx context.Context) error {
+		now := fingerprint(b.config.Packs)
+		if now == seen {
+			return nil
+		}
+		seen = now
+		return b.Reload(ctx)
+	})
+}
+
+// fingerprint changes when the files do: their names, sizes, modes or times. What
+// cannot be read is as if it were not there; reading the packs will tell.
+func fingerprint(folders []string) uint64 {
+	hash := fnv.New64a()
+	for _, folder := range folders {
+		_ = filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
+			if err != nil {
+				return nil //nolint:nilerr // see above
+			}
+			info, err := entry.Info()
+			if err != nil {
+				return nil //nolint:nilerr // see above
+			}
+			_, _ = hash.Write([]byte(path)) // a hash takes everything
+			_ = binary.Write(hash, binary.LittleEndian, []int64{info.Size(), info.ModTime().UnixNano(), int64(info.Mode())})
+			return nil
+		})
+	}
+	return hash.Sum64()
+}
