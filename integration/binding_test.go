@@ -171,8 +171,8 @@ func (b *boundInstance) testWrongUse(t *testing.T) {
 	complaint(t, svp(t, "bind", b.owner.name+"-not", webID), 4, b.owner.name+"-not")
 	svp(t, "shell", b.owner.name, "--", "bin/unbind", "nobody").Require(t, 0)
 	svp(t, "stop", b.owner.name).Require(t, 0)
-	complaint(t, svp(t, "bind", b.owner.name, "late-comer"), 5, "late-comer", "svp start")
-	complaint(t, svp(t, "unbind", b.owner.name, webID), 5, "svp start")
+	complaint(t, svp(t, "bind", b.owner.name, "late-comer"), 5, "not running")
+	complaint(t, svp(t, "unbind", b.owner.name, webID), 5, "not running")
 	svp(t, "start", b.owner.name).Require(t, 0)
 	if listed := svp(t, "bindings", b.owner.name, "--quiet").Require(t, 0); listed.Stdout != webID+"\n"+workerID+"\n" {
 		t.Errorf("the bindings are others: %s", listed)
