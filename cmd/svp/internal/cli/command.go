@@ -107,7 +107,7 @@ func usageLine(path []*command) string {
 		return strings.Join(append(words, "COMMAND", "[ARG...]"), " ")
 	}
 	leaf := path[len(path)-1]
-	if len(leaf.children) > 0 {
+	if len(leaf.children) > 0 && leaf.run == nil {
 		return strings.Join(append(words, "COMMAND", "[ARG...]"), " ")
 	}
 	if len(leaf.flags) > 0 {

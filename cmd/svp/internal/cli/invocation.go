@@ -90,7 +90,7 @@ func sortWords(root *command, words []string) (*invocation, error) {
 func (inv *invocation) settle() error {
 	leaf := inv.leaf()
 	switch {
-	case inv.help || len(leaf.children) == 0:
+	case inv.help || len(leaf.children) == 0 || leaf.run != nil:
 		return nil
 	case leaf == inv.root && len(inv.args) == 0:
 		inv.help = true
