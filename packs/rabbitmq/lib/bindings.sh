@@ -25,9 +25,6 @@ binding_password() {
     mv "$bindings/.new" "$file"
 }
 
-# bound_consumers prints the consumers that have a password.
-bound_consumers() { (cd "$bindings" && compgen -G '[a-z0-9]*') || true; }
-
 forget_binding() { rm -f "$bindings/$1"; }
 
 # binding_consumer CONSUMER: what the engine makes sure of, since a file is named so.

@@ -29,3 +29,6 @@ lock_data() {
     exec 9> /run/rabbitmq-data.lock
     flock --timeout "$1" 9
 }
+
+# bound_consumers prints the consumers that have a password.
+bound_consumers() { (cd "$home/bindings" && compgen -G '[a-z0-9]*') || true; }
