@@ -68,6 +68,9 @@ type Engine struct {
 	config    Config
 	generator *secrets.Generator
 	stock     stock
+	answers   answers
+
+	background sync.WaitGroup // removals that nothing but Close waits for
 
 	connectMu  sync.Mutex
 	connected  driver.Driver // nil: not yet
@@ -98,8 +101,10 @@ func New(config Config) (*Engine, error) {
 	return &Engine{config: config, generator: generator}, nil
 }
 
-// Close releases the connection to the container host.
+// Close waits until what was to be removed is, and releases the connection to the
+// container host.
 func (e *Engine) Close() error {
+	e.background.Wait()
 	e.connectMu.Lock()
 	defer e.connectMu.Unlock()
 	if e.connected == nil {

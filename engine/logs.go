@@ -17,7 +17,7 @@ type LogsOptions struct {
 	Name       string
 	Component  string // empty: all, each line with its component's name
 	Follow     bool
-	Tail       int       // last lines of each component; 0 means all
+	Tail       int       // last lines of each component; 0 means all, a negative number none
 	Since      time.Time // zero: from the beginning
 	Timestamps bool
 }

@@ -36,7 +36,7 @@ func (e *Engine) openPack(name string) (*openedPack, error) {
 	if err != nil {
 		return nil, err
 	}
-	dir, err := pack.Open(folder)
+	dir, err := e.openFolder(folder)
 	if err != nil {
 		return nil, err
 	}
@@ -44,6 +44,16 @@ func (e *Engine) openPack(name string) (*openedPack, error) {
 		e.note(fmt.Sprintf("pack %s: %s %s", name, origin, folder))
 	}
 	return &openedPack{Dir: dir, origin: origin}, nil
+}
+
+func (e *Engine) openFolder(folder string) (*pack.Dir, error) {
+	if !e.config.IsolateQueries {
+		return pack.Open(folder)
+	}
+	isolated := &isolatedQuerier{engine: e}
+	dir, err := pack.Open(folder, pack.WithQuerier(isolated))
+	isolated.dir = dir
+	return dir, err
 }
 
 func (e *Engine) findPack(name string) (folder, origin string, err error) {

@@ -90,13 +90,19 @@ func (e *Engine) prepare(ctx context.Context, packName string) error {
 }
 
 func (e *Engine) newEnvironments(ctx context.Context, dir *pack.Dir, described pack.Descriptor, count int) ([]envvar.Set, error) {
-	sets := make([]envvar.Set, 0, count)
-	for range count {
-		set, err := e.newEnvironment(ctx, dir, described, nil)
-		if err != nil {
+	values := make([]envvar.Set, count)
+	for i := range values {
+		var err error
+		if values[i], err = e.secrets(described.Secrets, nil); err != nil {
 			return nil, err
 		}
-		sets = append(sets, set)
+	}
+	sets, err := dir.Envs(ctx, described, values)
+	if err != nil {
+		return nil, err
+	}
+	for i, set := range sets {
+		sets[i] = values[i].Merge(set.EscapeSecrets(values[i]))
 	}
 	return sets, nil
 }

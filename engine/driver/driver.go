@@ -70,6 +70,8 @@ type Containers interface {
 	// StopContainer asks the container to end, kills it when it did not
 	// within the grace period, and returns when it has ended.
 	StopContainer(ctx context.Context, container string, grace time.Duration) error
+	// UnpauseContainer lets a container go on that somebody has paused.
+	UnpauseContainer(ctx context.Context, container string) error
 	// RemoveContainer kills and removes the container with its anonymous
 	// volumes. An absent container is no error.
 	RemoveContainer(ctx context.Context, container string) error

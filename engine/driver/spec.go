@@ -95,8 +95,18 @@ type ContainerSpec struct {
 	// A host that settles this when the container is made restarts it from the
 	// start; one with Input not when it ends with status 0.
 	Lasting bool
-	// Isolated leaves no network, no capability and a read-only file system.
+	// Isolated leaves no network, no capability, few processes and a read-only
+	// file system, but for Memory.
 	Isolated bool
+	// Memory are folders that are kept in memory, empty at first. Their files can
+	// be executed.
+	Memory []MemoryFolder
+}
+
+// MemoryFolder is a folder of a container that is kept in memory and bounded.
+type MemoryFolder struct {
+	Path  string
+	Bytes int64
 }
 
 // NetworkSpec places a container on a network.
@@ -174,7 +184,7 @@ type Exit struct {
 // LogOptions chooses what Logs copies.
 type LogOptions struct {
 	Follow     bool
-	Tail       int // last lines only; 0 means all
+	Tail       int // last lines only; 0 means all, a negative number none
 	Since      time.Time
 	Timestamps bool
 }

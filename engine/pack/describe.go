@@ -28,12 +28,6 @@ const keyEnv = "env"
 // exit status.
 var version1Keys = []string{keyVersion, keyVolumes, keyShm}
 
-// reply is what a query came to.
-type reply struct {
-	answer []byte
-	err    error
-}
-
 // Describe asks the pack for everything that needs no secret and validates
 // it. The error is an *Error, or the one of ctx.
 func (d *Dir) Describe(ctx context.Context) (Descriptor, error) {
@@ -53,13 +47,13 @@ func (d *Dir) Describe(ctx context.Context) (Descriptor, error) {
 		{keyShm, into(&desc.ShmBytes, parseShm)},
 	}
 
-	// The start of an interpreter is most of the time, so all are asked at
-	// once, while the files are read.
-	replies := make([]reply, len(answers))
-	var wait sync.WaitGroup
+	questions := make([]Question, len(answers))
 	for i, answer := range answers {
-		wait.Go(func() { replies[i].answer, replies[i].err = d.querier.Query(ctx, answer.key, nil) })
+		questions[i].Key = answer.key
 	}
+	var replies []Reply
+	var wait sync.WaitGroup
+	wait.Go(func() { replies = d.querier.Query(ctx, questions) })
 	digest, digestErr := d.Digest()
 	wait.Wait()
 	if err := ctx.Err(); err != nil {
@@ -81,15 +75,15 @@ func (d *Dir) Describe(ctx context.Context) (Descriptor, error) {
 
 // read parses the answer. A script that failed has given none if it may not
 // know the key.
-func (r reply) read(mayBeUnknown bool, parse func([]line) error) error {
+func (r Reply) read(mayBeUnknown bool, parse func([]line) error) error {
 	var exit *ExitError
 	switch {
-	case mayBeUnknown && errors.As(r.err, &exit):
+	case mayBeUnknown && errors.As(r.Err, &exit):
 		return nil
-	case r.err != nil:
-		return r.err
+	case r.Err != nil:
+		return r.Err
 	}
-	lines := splitAnswer(r.answer)
+	lines := splitAnswer(r.Answer)
 	if err := checkText(lines); err != nil {
 		return err
 	}
@@ -109,7 +103,11 @@ func listOf[T comparable](parse func(string) (T, error)) func([]line) ([]T, erro
 }
 
 // queryError says that the answer to key is wrong, or that there is none.
-func (d *Dir) queryError(key string, err error) *Error {
+func (d *Dir) queryError(key string, err error) error {
+	var unasked *UnaskedError
+	if errors.As(err, &unasked) {
+		return fmt.Errorf("pack %s: query: %w", visible(d.given), err)
+	}
 	fault := &Error{Pack: d.given, File: queryScript, Key: key, Reason: err.Error(), Err: err}
 	var answer *answerError
 	if errors.As(err, &answer) {
@@ -122,26 +120,48 @@ func (d *Dir) queryError(key string, err error) *Error {
 // of the query. The error is an *Error, or the one of ctx, or says that a
 // secret of the descriptor has no value. It holds no value.
 func (d *Dir) Env(ctx context.Context, desc Descriptor, secrets envvar.Set) (envvar.Set, error) {
-	for _, name := range desc.Secrets {
-		if _, ok := secrets.Lookup(name); !ok {
-			return nil, fmt.Errorf("pack %s: query env: the secret %s has no value", visible(d.given), name)
-		}
+	sets, err := d.Envs(ctx, desc, []envvar.Set{secrets})
+	if err != nil {
+		return nil, err
 	}
-	answer, err := d.querier.Query(ctx, keyEnv, secrets.Environ())
+	return sets[0], nil
+}
+
+// Envs is Env for several instances at once: it returns an environment for each
+// of the secrets.
+func (d *Dir) Envs(ctx context.Context, desc Descriptor, secrets []envvar.Set) ([]envvar.Set, error) {
+	questions := make([]Question, len(secrets))
+	for i, set := range secrets {
+		for _, name := range desc.Secrets {
+			if _, ok := set.Lookup(name); !ok {
+				return nil, fmt.Errorf("pack %s: query env: the secret %s has no value", visible(d.given), name)
+			}
+		}
+		questions[i] = Question{Key: keyEnv, Secrets: set}
+	}
+	replies := d.querier.Query(ctx, questions)
 	if ctx.Err() != nil {
 		return nil, fmt.Errorf("pack %s: query env: %w", visible(d.given), ctx.Err())
 	}
-	if err != nil {
-		return nil, d.queryError(keyEnv, redactExit(err, secrets))
+	sets := make([]envvar.Set, len(secrets))
+	for i, reply := range replies {
+		var err error
+		if sets[i], err = reply.env(secrets[i]); err != nil {
+			return nil, d.queryError(keyEnv, err)
+		}
 	}
-	if err := checkNUL(answer); err != nil {
-		return nil, d.queryError(keyEnv, err)
+	return sets, nil
+}
+
+// env parses the answer to env.
+func (r Reply) env(secrets envvar.Set) (envvar.Set, error) {
+	if r.Err != nil {
+		return nil, redactExit(r.Err, secrets)
 	}
-	set, err := parseEnv(answer, secrets)
-	if err != nil {
-		return nil, d.queryError(keyEnv, err)
+	if err := checkNUL(r.Answer); err != nil {
+		return nil, err
 	}
-	return set, nil
+	return parseEnv(r.Answer, secrets)
 }
 
 // parseEnv returns errors that hold no part of the answer other than names.

@@ -263,8 +263,37 @@ wait
 // fakeQuerier answers in place of a script.
 type fakeQuerier map[string]string
 
-func (f fakeQuerier) Query(_ context.Context, key string, _ []string) ([]byte, error) {
-	return []byte(f[key]), nil
+func (f fakeQuerier) Query(_ context.Context, questions []pack.Question) []pack.Reply {
+	replies := make([]pack.Reply, len(questions))
+	for i, question := range questions {
+		replies[i].Answer = []byte(f[question.Key])
+	}
+	return replies
+}
+
+// silentQuerier cannot ask.
+type silentQuerier struct{}
+
+var errNobody = errors.New("nobody is at home")
+
+func (silentQuerier) Query(_ context.Context, questions []pack.Question) []pack.Reply {
+	replies := make([]pack.Reply, len(questions))
+	for i := range replies {
+		replies[i].Err = &pack.UnaskedError{Err: errNobody}
+	}
+	return replies
+}
+
+func TestPackThatCannotBeAskedIsNotInvalid(t *testing.T) {
+	d := open(t, newPack(t, plainQuery, nil), pack.WithQuerier(silentQuerier{}))
+	_, describeErr := d.Describe(t.Context())
+	_, envErr := d.Env(t.Context(), pack.Descriptor{}, nil)
+	for _, err := range []error{describeErr, envErr} {
+		var invalid *pack.Error
+		if !errors.Is(err, errNobody) || errors.As(err, &invalid) {
+			t.Errorf("the error is %v, a %T", err, err)
+		}
+	}
 }
 
 func TestQuerierOfTheCaller(t *testing.T) {

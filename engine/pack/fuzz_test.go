@@ -19,14 +19,17 @@ type fixedQuerier struct {
 	answer []byte
 }
 
-func (q fixedQuerier) Query(_ context.Context, key string, _ []string) ([]byte, error) {
-	switch key {
-	case q.key:
-		return q.answer, nil
-	case keyOS:
-		return []byte("debian/12"), nil
+func (q fixedQuerier) Query(_ context.Context, questions []Question) []Reply {
+	replies := make([]Reply, len(questions))
+	for i, question := range questions {
+		switch question.Key {
+		case q.key:
+			replies[i].Answer = q.answer
+		case keyOS:
+			replies[i].Answer = []byte("debian/12")
+		}
 	}
-	return nil, nil
+	return replies
 }
 
 // checkMessage fails if err would do harm on a terminal or cannot be matched.

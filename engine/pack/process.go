@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -18,12 +19,6 @@ import (
 const queryPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 const (
-	// maxStderr is how much of the end of a query's messages is kept.
-	maxStderr = 2 << 10
-	// pipeGrace is how long a query that has ended may keep its output open
-	// through a process that it left behind. On a busy machine the end of an
-	// output takes its time to be seen, too.
-	pipeGrace = 2 * time.Second
 	// A script that was just written may be open in a process that another
 	// goroutine is about to start; that passes at once.
 	busyRetries = 20
@@ -39,15 +34,28 @@ type process struct {
 	limit   int64
 }
 
-// Query implements Querier.
-func (p *process) Query(parent context.Context, key string, env []string) ([]byte, error) {
+// Query implements Querier. The start of an interpreter is most of the time, so
+// all questions are asked at once.
+func (p *process) Query(ctx context.Context, questions []Question) []Reply {
+	replies := make([]Reply, len(questions))
+	var wait sync.WaitGroup
+	for i, question := range questions {
+		wait.Go(func() {
+			replies[i].Answer, replies[i].Err = p.query(ctx, question.Key, question.Secrets.Environ())
+		})
+	}
+	wait.Wait()
+	return replies
+}
+
+func (p *process) query(parent context.Context, key string, env []string) ([]byte, error) {
 	timed, cancel := context.WithTimeoutCause(parent, p.timeout, &TimeoutError{After: p.timeout})
 	defer cancel()
 	ctx, kill := context.WithCancelCause(timed)
 	defer kill(nil)
 
 	answer := &limitedBuffer{limit: p.limit, over: kill}
-	messages := &tailBuffer{limit: maxStderr}
+	messages := &tailBuffer{limit: QueryMessages}
 	cmd, err := p.start(ctx, func(cmd *exec.Cmd) {
 		cmd.Args = append(cmd.Args, key)
 		cmd.Env = append(cmd.Env, env...)
@@ -68,7 +76,7 @@ func (p *process) Query(parent context.Context, key string, env []string) ([]byt
 	case ctx.Err() != nil:
 		return nil, context.Cause(ctx)
 	case errors.Is(err, exec.ErrWaitDelay):
-		return nil, errors.New("it ended but left a process running that keeps its output open; that was killed")
+		return nil, ErrLeftRunning
 	case errors.As(err, &exit):
 		return nil, &ExitError{Status: exitStatus(exit.ProcessState), Stderr: messages.lines()}
 	}
@@ -103,7 +111,7 @@ func (p *process) command(ctx context.Context) *exec.Cmd {
 	cmd.Env = []string{"PATH=" + queryPath, "HOME=" + p.home, "LANG=C.UTF-8"}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return killGroup(cmd) }
-	cmd.WaitDelay = pipeGrace
+	cmd.WaitDelay = QueryGrace
 	return cmd
 }
 

@@ -19,7 +19,10 @@ var serviceCapabilities = []string{
 	"CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID", "KILL", "NET_BIND_SERVICE",
 }
 
-const servicePids = 8192
+const (
+	servicePids  = 8192
+	isolatedPids = 128
+)
 
 // containerConfig translates a spec into the three parts of the API's call.
 func containerConfig(spec driver.ContainerSpec) (*container.Config, *container.HostConfig, *network.NetworkingConfig) {
@@ -65,19 +68,24 @@ func hostConfig(spec driver.ContainerSpec) *container.HostConfig {
 	case spec.Network.Name != "":
 		host.NetworkMode = container.NetworkMode(spec.Network.Name)
 	}
+	for _, folder := range spec.Memory {
+		if host.Tmpfs == nil {
+			host.Tmpfs = map[string]string{}
+		}
+		host.Tmpfs[folder.Path] = "rw,exec,nosuid,nodev,mode=0755,size=" + strconv.FormatInt(folder.Bytes, 10)
+	}
 	if spec.Confined {
-		confine(host, serviceCapabilities)
+		confine(host, serviceCapabilities, servicePids)
 	}
 	if spec.Isolated {
-		confine(host, nil)
+		confine(host, nil, isolatedPids)
 		host.NetworkMode = "none"
 		host.ReadonlyRootfs = true
 	}
 	return host
 }
 
-func confine(host *container.HostConfig, capabilities []string) {
-	pids := int64(servicePids)
+func confine(host *container.HostConfig, capabilities []string, pids int64) {
 	host.PidsLimit = &pids
 	host.CapDrop = []string{"ALL"}
 	host.CapAdd = capabilities

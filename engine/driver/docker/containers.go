@@ -162,6 +162,14 @@ func (d *Driver) StopContainer(ctx context.Context, name string, grace time.Dura
 	return nil
 }
 
+// UnpauseContainer lets a paused container go on.
+func (d *Driver) UnpauseContainer(ctx context.Context, name string) error {
+	if err := d.client.ContainerUnpause(ctx, name); err != nil {
+		return fmt.Errorf("unpause container: %w", mapError(ctx, err))
+	}
+	return nil
+}
+
 // RemoveContainer kills and removes the container. It returns when the
 // container's name is free, also when somebody else is removing it.
 func (d *Driver) RemoveContainer(ctx context.Context, name string) error {
@@ -225,8 +233,8 @@ func (d *Driver) Logs(ctx context.Context, name string, options driver.LogOption
 	request := container.LogsOptions{
 		ShowStdout: true, ShowStderr: true, Follow: options.Follow, Timestamps: options.Timestamps,
 	}
-	if options.Tail > 0 {
-		request.Tail = fmt.Sprint(options.Tail)
+	if options.Tail != 0 {
+		request.Tail = fmt.Sprint(max(options.Tail, 0))
 	}
 	if !options.Since.IsZero() {
 		request.Since = options.Since.Format(time.RFC3339Nano)
