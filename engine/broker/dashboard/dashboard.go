@@ -97,7 +97,8 @@ func New(ctx context.Context, config Config) (*Handler, error) {
 		h.log = slog.New(slog.DiscardHandler)
 	}
 	base := strings.TrimSuffix(path.Clean("/"+cmp.Or(config.BasePath, defaultBasePath)), "/")
-	h.public = config.PublicURL.JoinPath(base + "/")
+	root := url.URL{Scheme: config.PublicURL.Scheme, Host: config.PublicURL.Host, Path: "/" + config.PublicURL.Path}
+	h.public = root.JoinPath(base + "/")
 	// A proxy may rewrite the host, and old browsers send only the origin.
 	if err := h.origins.AddTrustedOrigin(h.public.Scheme + "://" + h.public.Host); err != nil {
 		return nil, fmt.Errorf("dashboard: public URL: %w", err)

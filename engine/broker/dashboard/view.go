@@ -54,9 +54,6 @@ type logView struct {
 	Failed     bool
 }
 
-// ComponentQuery is the query of the log's addresses.
-func (v logView) ComponentQuery() string { return url.Values{"component": {v.Component}}.Encode() }
-
 func (h *Handler) instanceContent(ctx context.Context, v visit, revealed bool) (instanceContent, error) {
 	live, err := h.live(ctx, v.id)
 	if err != nil {
