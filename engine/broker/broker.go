@@ -34,6 +34,7 @@ type Broker struct {
 	running  map[string]chan struct{} // by the operation's id; closed at its end
 	working  sync.WaitGroup
 	poolWake chan struct{}
+	used     chan string // packs of which an instance was made
 }
 
 // New makes a broker, and reads the packs.
@@ -51,7 +52,7 @@ func New(ctx context.Context, config Config) (*Broker, error) {
 	config.View = cmp.Or(config.View, engine.ViewHost)
 	b := &Broker{
 		config: config, owner: uuid.NewString(), log: config.Log,
-		running: map[string]chan struct{}{}, poolWake: make(chan struct{}, 1),
+		running: map[string]chan struct{}{}, poolWake: make(chan struct{}, 1), used: make(chan string, maxPrepared),
 	}
 	b.work, b.stopWork = context.WithCancel(context.WithoutCancel(ctx))
 	b.metrics = newMetrics(b)
@@ -72,8 +73,37 @@ func (b *Broker) Reload(ctx context.Context) error {
 	}
 	b.catalog.Store(read)
 	b.log.InfoContext(ctx, "catalog read", "services", len(read.services), "broken", len(read.broken))
+	for _, s := range read.services {
+		b.prepare(s.pack)
+	}
 	b.wakePool()
 	return nil
+}
+
+// maxPrepared is how many packs can wait to be prepared.
+const maxPrepared = 64
+
+// prepare lets credentials of the pack's next instances be made ahead. It is no
+// matter when that is forgotten: then they are made when they are needed.
+func (b *Broker) prepare(folder string) {
+	select {
+	case b.used <- folder:
+	default:
+	}
+}
+
+// keepPrepared makes credentials ahead, until the context ends.
+func (b *Broker) keepPrepared(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case folder := <-b.used:
+			if err := b.config.Engine.Prepare(ctx, folder); err != nil && ctx.Err() == nil {
+				b.log.WarnContext(ctx, "could not make credentials ahead", "pack", folder, "error", err)
+			}
+		}
+	}
 }
 
 // beatInterval is how often a broker tells the others that it lives, and patience
@@ -95,6 +125,7 @@ func (b *Broker) Run(ctx context.Context, grace time.Duration) error {
 	var group sync.WaitGroup
 	group.Go(func() { b.every(background, beatInterval, "keep the broker's place", b.beat) })
 	group.Go(func() { b.keepPool(background) })
+	group.Go(func() { b.keepPrepared(background) })
 	group.Go(func() { b.watch(background) })
 	group.Go(func() { b.every(background, pruneInterval, "forget old operations", b.prune) })
 	<-ctx.Done()

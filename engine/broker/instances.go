@@ -243,6 +243,7 @@ func (b *Broker) performProvision(ctx context.Context, instance store.Instance, 
 	_, err := b.config.Engine.Up(ctx, engine.UpOptions{
 		Pack: asked.Folder, Name: instance.Name, Plan: asked.Plan, Parameters: asked.Parameters, Timeout: b.config.Timeout,
 	})
+	b.prepare(asked.Folder)
 	if err != nil {
 		if ctx.Err() == nil || b.work.Err() == nil {
 			err = errors.Join(err, b.remove(instance.Name))

@@ -66,7 +66,10 @@ func (b *Broker) carryOut(operation store.Operation) {
 	log := b.log.With("operation", operation.ID, "kind", operation.Kind, "instance", operation.InstanceID,
 		"binding", operation.BindingID, "request", operation.RequestID)
 	log.InfoContext(ctx, "operation begins")
+	telling, told := context.WithCancel(ctx)
+	b.working.Go(func() { b.tell(telling, operation) })
 	change, err := b.perform(ctx, operation)
+	told()
 	if b.work.Err() != nil {
 		return // interrupted: it stays in progress, and is carried on
 	}
@@ -77,6 +80,31 @@ func (b *Broker) carryOut(operation store.Operation) {
 		log.InfoContext(ctx, "operation succeeded", "took", b.now().Sub(operation.Started))
 	}
 	b.finish(operation, change, err)
+}
+
+// tellInterval is how often the step that an operation is at is recorded.
+const tellInterval = time.Second
+
+// tell records the step that an operation is at, for the other brokers of the
+// store, which may be asked about it.
+func (b *Broker) tell(ctx context.Context, operation store.Operation) {
+	instance, _, err := b.recorded(ctx, operation)
+	if err != nil {
+		return // perform will tell
+	}
+	recorded := ""
+	b.every(ctx, tellInterval, "record the step of an operation", func(ctx context.Context) error {
+		step := b.steps.of(instance.Name, instance.Pack)
+		if step == recorded || step == "" {
+			return nil
+		}
+		recorded = step
+		err := b.config.Store.Describe(ctx, operation.ID, b.owner, step)
+		if errors.Is(err, store.ErrNotOwner) {
+			return nil // it has just ended
+		}
+		return err
+	})
 }
 
 // change is what an operation's success changes in the store.

@@ -123,26 +123,28 @@ func (k *poolKeeper) clear(ctx context.Context) error {
 	}
 	kept := map[string]int{}
 	for _, pooled := range pool {
-		if !pooled.Ready && slices.Contains(alive, pooled.Owner) {
-			continue // it is being made
+		if !pooled.Ready && pooled.Owner != k.broker.owner && slices.Contains(alive, pooled.Owner) {
+			continue // another broker is making or removing it
 		}
 		kept[pooled.PlanID]++
 		if pooled.Ready && k.isOffered(pooled) && kept[pooled.PlanID] <= k.broker.config.Warm {
 			continue
 		}
-		if err := k.withdraw(ctx, pooled); err != nil {
+		if err := k.remove(ctx, pooled); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// withdraw removes an instance that nobody must be given any more. As long as it
-// is there the pool knows of it, as half made.
-func (k *poolKeeper) withdraw(ctx context.Context, pooled store.Pooled) error {
-	withdrawn, err := k.broker.config.Store.DeletePooled(ctx, pooled.Name)
-	if err != nil || !withdrawn {
-		return err
+// remove removes an instance that nobody is to be given any more. As long as it is
+// there the pool knows of it.
+func (k *poolKeeper) remove(ctx context.Context, pooled store.Pooled) error {
+	if pooled.Ready {
+		withdrawn, err := k.broker.config.Store.WithdrawPooled(ctx, pooled.Name, k.broker.owner)
+		if err != nil || !withdrawn {
+			return err
+		}
 	}
 	return k.discard(ctx, pooled)
 }

@@ -64,6 +64,22 @@ func (s *Store) ReadyPooled(ctx context.Context, name, owner string) error {
 	return nil
 }
 
+// WithdrawPooled keeps a ready instance from being handed out, for owner to remove
+// it: until DeletePooled the pool knows of it, as not ready. It tells whether it
+// could, which it cannot when somebody was faster.
+func (s *Store) WithdrawPooled(ctx context.Context, name, owner string) (withdrawn bool, err error) {
+	err = s.change(ctx, nil, func(tx *sql.Tx, _ int64) error {
+		count, err := affected(ctx, tx, `UPDATE broker_pool SET ready = $1, owner = $2 WHERE name = $3 AND ready`,
+			false, blob(owner), blob(name))
+		withdrawn = count == 1
+		return err
+	})
+	if err != nil {
+		return false, fmt.Errorf("withdraw %q from the pool: %w", name, err)
+	}
+	return withdrawn, nil
+}
+
 // Pool lists the warm pool, the oldest first.
 func (s *Store) Pool(ctx context.Context) (all []Pooled, err error) {
 	err = s.look(ctx, func(tx *sql.Tx) error {
