@@ -1,7 +1,6 @@
 package integration
 
 import (
-	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -62,10 +61,8 @@ func testUpdateParameters(t *testing.T, p *platform, packs osbPacks) {
 		t.Errorf("a request without parameters changed the color to %v", got)
 	}
 	_, credentials := p.bind(t, service, "large", id)
-	name := fmt.Sprint(credentials["NAME"])
-	info := svp(t, "info", name, "--json").Require(t, 0)
-	if !strings.Contains(info.Stdout, "blue") || !strings.Contains(info.Stdout, "large") {
-		t.Errorf("svp itself does not know of it: %s", info)
+	if seen := inside(t, credentials, "echo $SVP_PLAN $PLAN_COLOR"); seen != "large blue\n" {
+		t.Errorf("the pack's scripts see %q", seen)
 	}
 }
 

@@ -64,6 +64,11 @@ func (s *Suite) StartBroker(t testing.TB, o BrokerOptions) *Broker {
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	t.Cleanup(transport.CloseIdleConnections)
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("evidence: the end of the broker's log\n%s", tail(b.Stderr()))
+		}
+	})
 	scheme := "http://"
 	if o.TLS {
 		scheme = "https://"
@@ -152,12 +157,9 @@ func (b *Broker) Do(t testing.TB, r Request) Answer {
 	t.Helper()
 	answer, err := b.TryDo(t.Context(), r)
 	if err != nil {
-		t.Fatalf("%s %s: %v\n--- log of the broker\n%s", r.Method, r.Path, err, tail(b.Stderr()))
+		t.Fatalf("%s %s: %v", r.Method, r.Path, err)
 	}
 	answer.check(t)
-	if t.Failed() {
-		t.Logf("log of the broker:\n%s", tail(b.Stderr()))
-	}
 	return answer
 }
 
