@@ -46,8 +46,14 @@
     button.textContent = "Copy";
     button.setAttribute("aria-label", `Copy ${name}`);
     button.addEventListener("click", async () => {
-      await navigator.clipboard.writeText(value.textContent);
-      button.textContent = "Copied";
+      try {
+        await navigator.clipboard.writeText(value.textContent);
+        button.textContent = "Copied";
+      } catch {
+        // The browser's user said no: selected, the value can be copied by hand.
+        getSelection().selectAllChildren(value);
+        button.textContent = "Selected";
+      }
       setTimeout(() => { button.textContent = "Copy"; }, 2000);
     });
     value.after(button);
@@ -58,6 +64,7 @@
     const note = document.querySelector("#log-note");
     const choice = document.querySelector("#component");
     let source;
+    let reopening;
 
     function say(text) {
       note.textContent = text;
@@ -77,6 +84,7 @@
 
     function open() {
       source?.close();
+      clearTimeout(reopening);
       const query = new URLSearchParams(choice ? { component: choice.value } : {});
       source = new EventSource(`${live.dataset.events}?${query}`);
       // The server sends the last lines again when a stream is opened again.
@@ -85,7 +93,7 @@
       source.addEventListener("live", (event) => { live.innerHTML = event.data; });
       source.addEventListener("end", () => {
         say("The log has ended: the component has stopped. Waiting for it to start.");
-        setTimeout(open, 5000);
+        reopening = setTimeout(open, 5000);
       });
       source.addEventListener("gone", () => { source.close(); location.reload(); });
       source.addEventListener("error", () => {
@@ -105,6 +113,7 @@
     document.addEventListener("visibilitychange", () => {
       if (document.hidden) {
         source.close();
+        clearTimeout(reopening);
       } else {
         open();
       }
