@@ -59,7 +59,8 @@ func New(ctx context.Context, config Config) (*Broker, error) {
 	if err := b.Reload(ctx); err != nil {
 		return nil, err
 	}
-	return b, nil
+	// Before its first operation, which another broker would take over else.
+	return b, config.Store.Beat(ctx, b.owner)
 }
 
 // Reload reads the packs anew. After an error the old catalog stays.
@@ -118,9 +119,6 @@ const (
 // at most grace; those that have not ended by then are carried on by whoever
 // opens the store next.
 func (b *Broker) Run(ctx context.Context, grace time.Duration) error {
-	if err := b.config.Store.Beat(ctx, b.owner); err != nil {
-		return err
-	}
 	background, stop := context.WithCancel(ctx)
 	var group sync.WaitGroup
 	group.Go(func() { b.every(background, beatInterval, "keep the broker's place", b.beat) })
