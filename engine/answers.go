@@ -26,7 +26,7 @@ type answers struct {
 func answersKey(digest, os string, questions []pack.Question) (key string, ok bool) {
 	parts := []string{digest, os}
 	for _, question := range questions {
-		if len(question.Secrets) > 0 || question.Key == "env" {
+		if len(question.Secrets) > 0 {
 			return "", false
 		}
 		parts = append(parts, question.Key)

@@ -70,6 +70,8 @@ type Engine struct {
 	stock     stock
 	answers   answers
 
+	warned sync.Map // instances that it was told of that they are left out
+
 	background sync.WaitGroup // removals that nothing but Close waits for
 
 	connectMu  sync.Mutex

@@ -89,6 +89,8 @@ var (
 	ErrPlanFixed = errors.New("the plan cannot be changed")
 	// ErrInUseExceeds: more storage is in use than the new plan has.
 	ErrInUseExceeds = errors.New("more is in use than the plan allows")
+	// ErrUnreadable: the labels of the instance make no sense to this svp.
+	ErrUnreadable = errors.New("the instance cannot be read")
 	// ErrTimeout: the operation took longer than its limit.
 	ErrTimeout = errors.New("time limit reached")
 	// ErrLostVolume: a volume of the instance is gone; svp starts no service on
@@ -131,6 +133,7 @@ var classification = []struct {
 	{ErrNoInstance, NotFound, "svp list shows the instances"},
 	{ErrNoBinding, NotFound, "svp bindings NAME shows the consumers"},
 	{ErrInstanceExists, Refused, "choose another name, or destroy the instance first"},
+	{ErrUnreadable, Failed, "was it made by a later svp? Then use that one"},
 	{ErrOtherPack, Refused, "name the instance's own pack with -b"},
 	{ErrPlanFixed, Refused, "make a new instance in the other plan, and bring the data over with svp backup and svp restore"},
 	{ErrInUseExceeds, Refused, "choose a larger plan, or delete data first"},

@@ -19,6 +19,7 @@ const (
 	StateStarting = "starting" // containers are made and not started yet
 	StateStopped  = "stopped"  // no container runs
 	StateDown     = "down"     // there are no containers
+	StatePaused   = "paused"   // somebody has paused a container
 	StateFailed   = "failed"   // some containers run and some do not, or keep restarting
 )
 
@@ -159,6 +160,8 @@ func (i *instance) state() string {
 		expected++ // the holder
 	}
 	switch {
+	case counts[driver.Paused] > 0:
+		return StatePaused
 	case counts[driver.Running] == expected:
 		return StateRunning
 	case counts[driver.Restarting] > 0:

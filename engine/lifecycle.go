@@ -204,8 +204,14 @@ func (l *launch) resumeContainer(ctx context.Context, found *instance, spec driv
 		if container.Name != spec.Name {
 			continue
 		}
-		if container.State == driver.Running {
+		switch container.State {
+		case driver.Running:
 			return false, l.watchExisting(ctx, container.ID, component, isHolder)
+		case driver.Paused:
+			if err := l.driver.UnpauseContainer(ctx, container.ID); err != nil {
+				return false, err
+			}
+			return true, l.watchExisting(ctx, container.ID, component, isHolder)
 		}
 		return true, l.startExisting(ctx, container.ID, component, isHolder)
 	}

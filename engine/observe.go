@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"net/netip"
 	"slices"
 	"sync"
@@ -23,6 +24,9 @@ type world struct {
 	// making are the containers of instances that a running command is making
 	// right now.
 	making []driver.Container
+	// unreadable are the instances whose labels make no sense: made by a later
+	// svp, or by somebody else. They are left alone.
+	unreadable []*unreadableInstance
 	// orphans are volumes that may hold the data of an instance of which nothing
 	// else is left.
 	orphans []driver.Volume
@@ -38,6 +42,19 @@ type leftovers struct {
 	baseImages []driver.Image
 }
 
+// unreadableInstance is an instance whose labels cannot be read.
+type unreadableInstance struct {
+	id, name  string
+	baseImage string
+	err       error
+}
+
+// Error says which instance it is, and why.
+func (u *unreadableInstance) Error() string { return fmt.Sprintf("instance %s: %v", u.name, u.err) }
+
+// Unwrap gives the cause.
+func (u *unreadableInstance) Unwrap() error { return u.err }
+
 // instance is an instance as it stands on the container host. It is there as
 // long as its image is, or a container that was not left half made.
 type instance struct {
@@ -52,12 +69,20 @@ type instance struct {
 // observe looks at everything that carries svp's labels.
 func (e *Engine) observe(ctx context.Context) (*world, error) {
 	w, err := e.look(ctx)
-	if err != nil || !slices.ContainsFunc(w.instances, (*instance).isUnrecorded) {
-		return w, err
+	if err == nil && slices.ContainsFunc(w.instances, (*instance).isUnrecorded) {
+		// A container may have been seen, and the mark beside it, made a moment
+		// before, not yet. It is there at a second look.
+		w, err = e.look(ctx)
 	}
-	// A container may have been seen, and the mark beside it, made a moment
-	// before, not yet. It is there at a second look.
-	return e.look(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, left := range w.unreadable {
+		if _, told := e.warned.LoadOrStore(left.id, true); !told {
+			e.warn(fmt.Sprintf("%v; it is left out", left))
+		}
+	}
+	return w, nil
 }
 
 // look looks once.
@@ -87,10 +112,7 @@ func (e *Engine) look(ctx context.Context) (*world, error) {
 	if err != nil {
 		return nil, err
 	}
-	w, err := newWorld(images, containers, volumes, ended)
-	if err != nil {
-		return nil, err
-	}
+	w := newWorld(images, containers, volumes, ended)
 	if w.leftovers.images, err = e.unnamed(ctx, w.ownerlessImages()); err != nil {
 		return nil, err
 	}
@@ -131,10 +153,9 @@ func (e *Engine) unnamed(ctx context.Context, images []driver.Image) ([]driver.I
 func (w *world) ownerlessImages() []driver.Image {
 	var images []driver.Image
 	for _, image := range w.instanceImages {
-		owned := slices.ContainsFunc(w.instances, func(i *instance) bool {
-			return i.identity.ID == image.Labels[driver.LabelInstanceID]
-		})
-		if !owned {
+		id := image.Labels[driver.LabelInstanceID]
+		owned := slices.ContainsFunc(w.instances, func(i *instance) bool { return i.identity.ID == id })
+		if !owned && !w.isUnreadable(id) {
 			images = append(images, image)
 		}
 	}
@@ -161,7 +182,7 @@ func (e *Engine) endedOperations(containers []driver.Container, volumes []driver
 	return ended
 }
 
-func newWorld(images []driver.Image, containers []driver.Container, volumes []driver.Volume, ended map[string]bool) (*world, error) {
+func newWorld(images []driver.Image, containers []driver.Container, volumes []driver.Volume, ended map[string]bool) *world {
 	w := &world{}
 	marked := marks(volumes)
 	byID := map[string]*instance{}
@@ -180,32 +201,44 @@ func newWorld(images []driver.Image, containers []driver.Container, volumes []dr
 			}
 			found, err := newInstance(id, name, image)
 			if err != nil {
-				return nil, err
+				w.leaveOut(id, name, image, err)
+				continue
 			}
 			byID[id] = found
 			w.instances = append(w.instances, found)
 		}
 	}
 	for _, container := range containers {
-		if err := w.addContainer(container, byID, ended, marked); err != nil {
-			return nil, err
-		}
+		w.addContainer(container, byID, ended, marked)
 	}
 	unborn := w.neverStarted()
 	for _, volume := range volumes {
 		w.addVolume(volume, byID, ended, marked, unborn)
 	}
 	holdersLast(w.leftovers.containers)
-	for _, found := range w.instances {
+	w.instances = slices.DeleteFunc(w.instances, func(found *instance) bool {
 		holdersLast(found.containers)
-		if err := found.locate(); err != nil {
-			return nil, err
+		err := found.locate()
+		if err != nil {
+			w.leaveOut(found.identity.ID, found.identity.Name, found.image, err)
 		}
-	}
+		return err != nil
+	})
 	slices.SortFunc(w.instances, func(a, b *instance) int {
 		return cmp.Or(cmp.Compare(a.identity.Name, b.identity.Name), cmp.Compare(a.identity.ID, b.identity.ID))
 	})
-	return w, nil
+	return w
+}
+
+// leaveOut leaves out an instance, so that all others can be worked with.
+func (w *world) leaveOut(id, name string, image driver.Image, err error) {
+	w.unreadable = append(w.unreadable, &unreadableInstance{
+		id: id, name: name, baseImage: image.Labels[driver.LabelBaseImage], err: err,
+	})
+}
+
+func (w *world) isUnreadable(id string) bool {
+	return slices.ContainsFunc(w.unreadable, func(u *unreadableInstance) bool { return u.id == id })
 }
 
 // holdersLast puts containers in the order in which they can be removed: Podman
@@ -226,7 +259,7 @@ func roleOrder(container driver.Container) int {
 func newInstance(id, name string, image driver.Image) (*instance, error) {
 	service, err := plan.ServiceFromLabels(image.Labels)
 	if err != nil {
-		return nil, fail("read the instance", name, err)
+		return nil, err
 	}
 	return &instance{identity: plan.Identity{Name: name, ID: id}, service: service, image: image}, nil
 }
@@ -249,12 +282,12 @@ func isMadeByHand(container driver.Container) bool {
 	return role == "" || role == driver.RoleImage
 }
 
-func (w *world) addContainer(container driver.Container, byID map[string]*instance, ended, marked map[string]bool) error {
-	if isMadeByHand(container) {
-		return nil
+func (w *world) addContainer(container driver.Container, byID map[string]*instance, ended, marked map[string]bool) {
+	id := container.Labels[driver.LabelInstanceID]
+	if isMadeByHand(container) || w.isUnreadable(id) {
+		return
 	}
 	role := container.Labels[driver.LabelRole]
-	id := container.Labels[driver.LabelInstanceID]
 	lasting := role == driver.RoleService || role == driver.RoleHolder
 	over := ended[container.Labels[driver.LabelOperation]]
 	switch {
@@ -263,7 +296,8 @@ func (w *world) addContainer(container driver.Container, byID map[string]*instan
 	case lasting && over && !marked[id] && container.State != driver.Created:
 		found, err := unrecorded(container)
 		if err != nil {
-			return err
+			w.leaveOut(id, container.Labels[driver.LabelInstance], driver.Image{Labels: container.Labels}, err)
+			return
 		}
 		byID[id] = found
 		w.instances = append(w.instances, found)
@@ -272,7 +306,6 @@ func (w *world) addContainer(container driver.Container, byID map[string]*instan
 	case lasting:
 		w.making = append(w.making, container)
 	}
-	return nil
 }
 
 // neverStarted are the operations of which a container is left over that was
@@ -294,6 +327,9 @@ func (w *world) addVolume(volume driver.Volume, byID map[string]*instance, ended
 		return
 	}
 	id, ofInstance := volume.Labels[driver.LabelInstanceID]
+	if w.isUnreadable(id) {
+		return
+	}
 	isMark := volume.Labels[driver.LabelRole] == driver.RoleMaking
 	operation := volume.Labels[driver.LabelOperation]
 	over := ended[operation]
@@ -336,7 +372,7 @@ func (i *instance) locate() error {
 	}
 	published, err := plan.ParsePublish(labels[driver.LabelPublish])
 	if err != nil {
-		return fail("read the instance", i.identity.Name, err)
+		return fmt.Errorf("read label %s: %w", driver.LabelPublish, err)
 	}
 	i.identity.Publish = published
 	return nil
@@ -396,12 +432,25 @@ func (e *Engine) lookUp(ctx context.Context, name string) (*instance, error) {
 }
 
 // find returns the instance of that name, or an error that matches
-// ErrNoInstance.
+// ErrNoInstance, or tells why the instance cannot be worked with.
 func (w *world) find(name string) (*instance, error) {
 	if found := w.instance(name); found != nil {
 		return found, nil
 	}
+	if err := w.checkReadable(name); err != nil {
+		return nil, err
+	}
 	return nil, ErrNoInstance
+}
+
+// checkReadable refuses a name whose instance cannot be worked with.
+func (w *world) checkReadable(name string) error {
+	for _, unreadable := range w.unreadable {
+		if unreadable.name == name {
+			return fmt.Errorf("%w: %w", ErrUnreadable, unreadable.err)
+		}
+	}
+	return nil
 }
 
 func invalidName(name string) error {

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"slices"
 	"testing"
 
@@ -141,10 +142,7 @@ func TestWhatIsFoundOnTheHost(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w, err := newWorld(test.images, test.containers, test.volumes, ended)
-			if err != nil {
-				t.Fatal(err)
-			}
+			w := newWorld(test.images, test.containers, test.volumes, ended)
 			var instances, leftovers, making, orphans []string
 			for _, found := range w.instances {
 				text := found.identity.Name + ":"
@@ -180,5 +178,66 @@ func TestWhatIsFoundOnTheHost(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// What svp cannot read belongs to somebody: it is neither worked with nor taken
+// for a leftover, and does not stand in the way of other instances.
+func TestInstanceWithUnreadableLabelsIsLeftOut(t *testing.T) {
+	const otherID, otherName = "2d", "cache"
+	ended := map[string]bool{endedOperation: true}
+	good := driver.Image{
+		ID: "sha256:01", Tags: []string{plan.InstanceReference("1d", "shop")}, Labels: roled(t, endedOperation, driver.RoleImage),
+	}
+	of := func(role string, broken driver.Labels) driver.Labels {
+		return roled(t, endedOperation, role).With(driver.Labels{
+			driver.LabelInstanceID: otherID, driver.LabelInstance: otherName,
+		}).With(broken)
+	}
+	for name, broken := range map[string]driver.Labels{
+		"descriptor": {driver.LabelDescriptor: "{"},
+		"contract":   {driver.LabelContract: "two"},
+		"publish":    {driver.LabelPublish: "everywhere"},
+	} {
+		image := driver.Image{
+			ID: "sha256:02", Tags: []string{plan.InstanceReference(otherID, otherName)}, Labels: of(driver.RoleImage, broken),
+		}
+		containers := []driver.Container{
+			{ID: "c1", Name: "svp-cache", State: driver.Running, Labels: of(driver.RoleService, broken)},
+			{ID: "c2", Name: "svp-cache-x", State: driver.Created, Labels: of(driver.RoleService, broken)},
+		}
+		volumes := []driver.Volume{{Name: "data", Labels: of("", nil)}}
+		for what, images := range map[string][]driver.Image{"with": {good, image}, "without": {good}} {
+			t.Run(name+" "+what+" an image", func(t *testing.T) {
+				w := newWorld(images, containers, volumes, ended)
+				if len(w.instances) != 1 || w.instances[0].identity.Name != "shop" {
+					t.Errorf("instances: %+v", w.instances)
+				}
+				left := w.leftovers
+				if what == "with" && len(left.containers)+len(left.volumes)+len(left.images)+len(w.orphans) > 0 {
+					t.Errorf("leftovers: %+v, orphans: %+v", left, w.orphans)
+				}
+				if _, err := w.find(otherName); !errors.Is(err, ErrUnreadable) {
+					t.Errorf("looking for it: %v", err)
+				}
+				if used := w.unusedBaseImages(); len(used) > 0 {
+					t.Errorf("unused: %v", used)
+				}
+			})
+		}
+	}
+}
+
+func TestImagesFromBeforeAnUpdateBelongToTheirInstance(t *testing.T) {
+	former := driver.Image{ID: "sha256:00", Labels: roled(t, endedOperation, driver.RoleImage)}
+	now := driver.Image{
+		ID: "sha256:01", Tags: []string{plan.InstanceReference("1d", "shop")}, Labels: roled(t, endedOperation, driver.RoleImage),
+	}
+	ended := map[string]bool{endedOperation: true}
+	if images := newWorld([]driver.Image{former, now}, nil, nil, ended).ownerlessImages(); len(images) != 0 {
+		t.Errorf("of an instance that is there: %v", images)
+	}
+	if images := newWorld([]driver.Image{former}, nil, nil, ended).ownerlessImages(); len(images) != 1 {
+		t.Errorf("of an instance that is gone: %v", images)
 	}
 }

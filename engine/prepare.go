@@ -102,7 +102,7 @@ func (e *Engine) newEnvironments(ctx context.Context, dir *pack.Dir, described p
 		return nil, err
 	}
 	for i, set := range sets {
-		sets[i] = values[i].Merge(set.EscapeSecrets(values[i]))
+		sets[i] = e.template(described, values[i], set)
 	}
 	return sets, nil
 }

@@ -57,7 +57,7 @@ func (e *Engine) run(ctx context.Context, o *RunOptions) (result UpResult, err e
 	if err != nil {
 		return UpResult{}, err
 	}
-	if seen.instance(o.Name) != nil || seen.isMaking(o.Name) {
+	if _, err := seen.find(o.Name); !errors.Is(err, ErrNoInstance) || seen.isMaking(o.Name) {
 		return UpResult{}, ErrInstanceExists
 	}
 	return e.runImage(ctx, image, creation{

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/servicepack/svp/engine/driver"
@@ -167,7 +168,21 @@ func (e *Engine) newEnvironment(ctx context.Context, dir *pack.Dir, described pa
 	if err != nil {
 		return nil, err
 	}
-	return values.Merge(env.EscapeSecrets(values)), nil
+	return e.template(described, values, env), nil
+}
+
+// template puts together what an instance is given: its secrets, and the pack's
+// environment, whose placeholders are not filled yet.
+func (e *Engine) template(described pack.Descriptor, values, env envvar.Set) envvar.Set {
+	env = env.EscapeSecrets(values)
+	for _, number := range env.Ports() {
+		declared := slices.ContainsFunc(described.Ports, func(port pack.Port) bool { return port.Number == number })
+		if !declared {
+			e.warn(fmt.Sprintf("pack %s: env says %%PORT_%d, and ports does not name %d: it is published nowhere, and the number stays",
+				described.Name, number, number))
+		}
+	}
+	return values.Merge(env)
 }
 
 func (e *Engine) secrets(names []string, given []SecretOption) (envvar.Set, error) {

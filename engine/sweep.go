@@ -162,7 +162,7 @@ func (e *Engine) removeUnused(ctx context.Context, w *world, dryRun bool, result
 }
 
 func (e *Engine) removeUnusedNetwork(ctx context.Context, w *world, dryRun bool, result *GCResult) error {
-	if len(w.instances) > 0 || len(w.making) > 0 {
+	if len(w.instances) > 0 || len(w.unreadable) > 0 || len(w.making) > 0 {
 		return nil
 	}
 	d, err := e.driver(ctx)
@@ -192,6 +192,7 @@ func (w *world) unusedBaseImages() []driver.Image {
 		used := slices.ContainsFunc(w.instances, func(i *instance) bool {
 			return i.image.Labels[driver.LabelBaseImage] == image.ID
 		})
+		used = used || slices.ContainsFunc(w.unreadable, func(u *unreadableInstance) bool { return u.baseImage == image.ID })
 		if !used {
 			unused = append(unused, image)
 		}

@@ -78,6 +78,9 @@ func (e *Engine) upDescribed(ctx context.Context, o UpOptions, dir *pack.Dir, de
 		if found := seen.instance(o.Name); found != nil {
 			return e.upExisting(ctx, o, described, found, seen, host)
 		}
+		if err := seen.checkReadable(o.Name); err != nil {
+			return UpResult{}, err
+		}
 		if seen.isMaking(o.Name) {
 			var err error
 			if seen, err = e.awaitContainer(ctx, plan.ContainerName(o.Name)); err != nil {

@@ -126,18 +126,23 @@ func escapeFirst(s string, texts []string) (length int, escaped string) {
 }
 
 // UsesPort reports whether some value holds %PORT_<n>.
-func (s Set) UsesPort(n int) bool {
+func (s Set) UsesPort(n int) bool { return slices.Contains(s.Ports(), n) }
+
+// Ports returns the n of each %PORT_<n> in the values, in their order and each
+// once.
+func (s Set) Ports() []int {
+	var ports []int
 	for _, v := range s {
 		if v.Secret {
 			continue
 		}
 		for t := range tokens(v.Value.Reveal()) {
-			if t.word == portWord && t.port == n {
-				return true
+			if t.word == portWord && !slices.Contains(ports, t.port) {
+				ports = append(ports, t.port)
 			}
 		}
 	}
-	return false
+	return ports
 }
 
 // mapAnswers returns s with f applied to the values that are no secrets.

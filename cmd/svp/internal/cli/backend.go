@@ -98,6 +98,8 @@ func (w *wiring) engineConfig(chosen settings) (engine.Config, error) {
 		OSImages: chosen.OSImages,
 		CABundle: chosen.CABundle,
 		Now:      w.now,
+
+		IsolateQueries: chosen.Isolate,
 	}, nil
 }
 

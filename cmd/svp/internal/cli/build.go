@@ -28,7 +28,7 @@ func newBuildCommand(w *wiring) *command {
 		flags: []urfave.Flag{
 			packFlag(&o.Pack), tagFlag(&o.Tag),
 			&urfave.BoolFlag{Name: "no-cache", Destination: &o.NoCache, Usage: "build anew even if nothing has changed"},
-			w.timeoutFlag(), w.caBundleFlag(), jsonFlag(&o.json),
+			w.timeoutFlag(), w.caBundleFlag(), w.isolateFlag(), jsonFlag(&o.json),
 		},
 		run: func(ctx context.Context, inv *invocation) error {
 			if err := inv.need(required{"--pack", o.Pack}, required{"--tag", o.Tag}); err != nil {

@@ -94,6 +94,13 @@ func (w *wiring) caBundleFlag() urfave.Flag {
 	}
 }
 
+func (w *wiring) isolateFlag() urfave.Flag {
+	return &urfave.BoolFlag{
+		Name: "isolate", Destination: &w.chosen.isolate,
+		Usage: "ask the pack in a container that can do no harm, and not on this machine",
+	}
+}
+
 // settingFlags are accepted before and after every command.
 func (w *wiring) settingFlags() []urfave.Flag {
 	return []urfave.Flag{

@@ -30,10 +30,10 @@ func newPackInspectCommand(w *wiring) *command {
 	var asJSON bool
 	return &command{
 		name: "inspect", summary: "Show what a pack says of itself",
-		details: "Runs the pack's queries and checks the answers; needs no Docker host.",
+		details: "Runs the pack's queries and checks the answers; needs no Docker host, but for --isolate.",
 		example: "svp pack inspect packs/redis\nsvp pack inspect postgresql --json",
 		args:    []string{"PACK"},
-		flags:   []urfave.Flag{jsonFlag(&asJSON)},
+		flags:   []urfave.Flag{jsonFlag(&asJSON), w.isolateFlag()},
 		run: func(ctx context.Context, inv *invocation) error {
 			return w.engine(func(s session) error { return runPackInspect(ctx, w.streams.Out, s, inv.arg(0), asJSON) })
 		},
@@ -78,7 +78,7 @@ func newPortsCommand(w *wiring) *command {
 		name: "ports", topic: topicSteps, summary: "Print the ports that a pack's service listens on",
 		details: "One container port a line, as 6379, or 53/udp where it is not TCP.",
 		example: "svp ports -b packs/redis",
-		flags:   []urfave.Flag{packFlag(&pack)},
+		flags:   []urfave.Flag{packFlag(&pack), w.isolateFlag()},
 		run: func(ctx context.Context, inv *invocation) error {
 			if err := inv.need(required{"--pack", pack}); err != nil {
 				return err

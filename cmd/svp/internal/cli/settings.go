@@ -21,12 +21,13 @@ type settings struct {
 	OSImages map[string]string
 	Progress progressMode
 	Timeout  time.Duration // zero: the engine's default
+	Isolate  bool          // queries of packs
 }
 
 // settingFlags are the flags that are settings too; empty means not given.
 type settingFlags struct {
 	config, host, network, caBundle, progress, timeout string
-	quiet                                              bool
+	quiet, isolate                                     bool
 }
 
 // choice is a value and where it came from.
@@ -57,6 +58,7 @@ func (w *wiring) settings() (settings, error) {
 		Host:     first(choice{w.chosen.host, "--host"}, w.environmentHost(), choice{file.Host, file.path}).value,
 		Network:  first(choice{w.chosen.network, "--network"}, w.variable("SVP_NETWORK"), choice{file.Network, file.path}).value,
 		OSImages: file.OSImages,
+		Isolate:  w.chosen.isolate,
 	}
 	if s.PackPath, err = w.packPath(file); err != nil {
 		return settings{}, err

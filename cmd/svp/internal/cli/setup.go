@@ -29,7 +29,7 @@ func newSetupCommand(w *wiring) *command {
 	c.flags = append(c.flags, packFlag(&o.Pack), imageFlag(&o.Base, "start from the base `IMAGE`"), tagFlag(&o.Tag),
 		o.secrets.flag(), planFlag(&o.Plan))
 	c.flags = append(c.flags, o.environment.flags()...)
-	c.flags = append(c.flags, w.timeoutFlag(), w.caBundleFlag())
+	c.flags = append(c.flags, w.timeoutFlag(), w.caBundleFlag(), w.isolateFlag())
 	c.run = func(ctx context.Context, inv *invocation) error {
 		err := inv.need(required{"--pack", o.Pack}, required{"--image", o.Base}, required{"--tag", o.Tag})
 		if err != nil {

@@ -29,7 +29,7 @@ func newUpdateCommand(w *wiring) *command {
 		example: "svp update cache --plan large\nsvp update cache --parameter memory_mb=128\n" +
 			"svp update greetings --plan large -b ./greeter",
 		args:  []string{"NAME"},
-		flags: []urfave.Flag{planFlag(&o.Plan), o.parameters.flag(), packFlag(&o.Pack), w.timeoutFlag()},
+		flags: []urfave.Flag{planFlag(&o.Plan), o.parameters.flag(), packFlag(&o.Pack), w.timeoutFlag(), w.isolateFlag()},
 		run: func(ctx context.Context, inv *invocation) error {
 			if err := o.parse(inv); err != nil {
 				return err
