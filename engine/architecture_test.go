@@ -36,12 +36,18 @@ var mayImport = map[string]struct{ own, never []string }{
 		},
 		never: []string{"net/http", "github.com/docker/", "github.com/urfave/", "log", "log/"},
 	},
+	"engine/broker": {
+		own:   []string{"engine", "engine/envvar", "engine/broker/osb", "engine/broker/store", "engine/broker/dashboard"},
+		never: []string{"github.com/docker/", "github.com/urfave/", "database/sql", "os/exec"},
+	},
+	"engine/broker/osb":       {never: []string{"os", "os/exec", "database/sql", "context"}},
 	"engine/broker/dashboard": {never: []string{"os", "os/exec", "database/sql", "github.com/docker/"}},
 	"packs":                   {},
 	"cmd/svp":                 {own: []string{"cmd/svp/internal/cli"}, never: []string{"github.com/"}},
 	"cmd/svp/internal/cli": {
 		own: []string{
 			"engine", "engine/driver", "engine/driver/docker", "engine/envvar", "engine/secrets", "packs",
+			"engine/broker", "engine/broker/dashboard", "engine/broker/store",
 		},
 		never: []string{"github.com/docker/docker/"},
 	},

@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+
+	"github.com/servicepack/svp/engine/plan"
 )
 
 // Offer is what a pack offers to a platform.
@@ -104,4 +106,13 @@ func hasQuery(folder string) (bool, error) {
 		return false, nil
 	}
 	return false, fmt.Errorf("look for bin/query: %w", err)
+}
+
+// CheckParameters tells what keeps parameters from reaching a pack's scripts. Its
+// error names the parameter, and no value.
+func CheckParameters(parameters map[string]string) error {
+	if _, err := (plan.Service{}).WithParameters(parameters); err != nil {
+		return fail("check parameters", "", usagef("", "%v", err))
+	}
+	return nil
 }

@@ -78,7 +78,8 @@ func Check(ctx context.Context, e Engine, folders []string) ([]OfferedService, [
 }
 
 // readCatalog asks every pack in the folders what it offers. A pack that is broken
-// is left out; a folder that cannot be read is an error.
+// is left out; a folder that cannot be read is an error, and so is a host that does
+// not answer.
 func readCatalog(ctx context.Context, e Engine, folders []string) (*catalog, error) {
 	c := &catalog{services: map[string]*service{}}
 	names, planIDs := map[string]string{}, map[string]string{}
@@ -89,7 +90,7 @@ func readCatalog(ctx context.Context, e Engine, folders []string) (*catalog, err
 		}
 		for _, path := range packs {
 			if err := c.add(ctx, e, path, names, planIDs); err != nil {
-				if ctx.Err() != nil {
+				if ctx.Err() != nil || isNoHost(err) {
 					return nil, err
 				}
 				c.broken = append(c.broken, BrokenPack{Path: path, Err: err})
@@ -97,6 +98,13 @@ func readCatalog(ctx context.Context, e Engine, folders []string) (*catalog, err
 		}
 	}
 	return c, c.write()
+}
+
+// isNoHost tells an error that is no fault of the pack: there is no host on which
+// it could be asked.
+func isNoHost(err error) bool {
+	var failed *engine.Error
+	return errors.As(err, &failed) && failed.Kind == engine.NoHost
 }
 
 func (c *catalog) add(ctx context.Context, e Engine, path string, names, planIDs map[string]string) error {

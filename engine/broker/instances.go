@@ -171,6 +171,9 @@ func planParameters(parameters json.RawMessage) (map[string]string, error) {
 		}
 		texts[name] = text
 	}
+	if err := engine.CheckParameters(texts); err != nil {
+		return nil, osb.BadRequest("%v", err)
+	}
 	return texts, nil
 }
 
@@ -475,12 +478,9 @@ func (b *Broker) performUpdate(ctx context.Context, instance store.Instance, ask
 
 // deprovision removes an instance (Deprovisioning).
 func (b *Broker) deprovision(ctx context.Context, from origin, id, serviceID, planID string) (answer, error) {
-	operation, err := b.newOperationFor(from, store.Deprovision, id, "", request{})
-	if err != nil {
-		return answer{}, err
-	}
+	var begun *store.Operation
 	result := answer{status: http.StatusOK, body: osb.Empty{}}
-	err = b.config.Store.Transact(ctx, id, false, func(tx *store.Tx) error {
+	err := b.config.Store.Transact(ctx, id, false, func(tx *store.Tx) error {
 		instance, err := tx.Instance(ctx)
 		if err != nil {
 			return err
@@ -492,14 +492,22 @@ func (b *Broker) deprovision(ctx context.Context, from origin, id, serviceID, pl
 		if instance.ServiceID != serviceID || instance.PlanID != planID {
 			return osb.BadRequest("service_id and plan_id are not those of the instance")
 		}
-		result.operation, err = b.beginDeprovision(ctx, tx, instance, operation)
-		return err
+		result.operation, err = runningDeprovision(ctx, tx)
+		if err != nil || result.operation != nil {
+			return err
+		}
+		begun, err = b.newOperationFor(from, store.Deprovision, id, "", request{Failed: instance.State == store.InstanceFailed})
+		if err != nil {
+			return err
+		}
+		result.operation = begun
+		return b.beginDeprovision(ctx, tx, instance, begun)
 	})
 	if err != nil {
 		return answer{}, err
 	}
-	if result.operation == operation {
-		b.begin(*operation)
+	if begun != nil {
+		b.begin(*begun)
 	}
 	if result.operation != nil {
 		result.pending = osb.OperationResponse{Operation: result.operation.ID}
@@ -510,35 +518,37 @@ func (b *Broker) deprovision(ctx context.Context, from origin, id, serviceID, pl
 // gone answers a DELETE of what is not there (410).
 var gone = answer{status: http.StatusGone, body: osb.Empty{}}
 
-// beginDeprovision records that the instance is being removed, and returns the
-// operation: the one that does so already, or the new one.
-func (b *Broker) beginDeprovision(ctx context.Context, tx *store.Tx, instance *store.Instance, operation *store.Operation) (*store.Operation, error) {
+// runningDeprovision is the operation that removes the instance already, or nil.
+func runningDeprovision(ctx context.Context, tx *store.Tx) (*store.Operation, error) {
 	running, err := tx.Running(ctx)
-	if err != nil {
+	if err != nil || len(running) == 0 {
 		return nil, err
 	}
-	if len(running) > 0 {
-		if running[0].Kind == store.Deprovision {
-			return &running[0], nil
-		}
-		return nil, errBusy()
+	if running[0].Kind == store.Deprovision {
+		return &running[0], nil
 	}
+	return nil, errBusy()
+}
+
+// beginDeprovision records that the instance, which must not be bound, is being
+// removed.
+func (b *Broker) beginDeprovision(ctx context.Context, tx *store.Tx, instance *store.Instance, operation *store.Operation) error {
 	bindings, err := tx.Bindings(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if len(bindings) > 0 {
 		ids := make([]string, 0, len(bindings))
 		for _, binding := range bindings {
 			ids = append(ids, binding.ID)
 		}
-		return nil, osb.Unprocessable("the instance is bound; unbind first: %s", strings.Join(ids, ", "))
+		return osb.Unprocessable("the instance is bound; unbind first: %s", strings.Join(ids, ", "))
 	}
 	instance.State, instance.Updated = store.InstanceDeleting, b.now()
 	if err := tx.PutInstance(ctx, instance); err != nil {
-		return nil, err
+		return err
 	}
-	return operation, tx.PutOperation(ctx, operation)
+	return tx.PutOperation(ctx, operation)
 }
 
 func (b *Broker) performDeprovision(ctx context.Context, instance store.Instance) (change, error) {

@@ -26,6 +26,8 @@ type request struct {
 	SyslogDrain bool            `json:"syslog_drain,omitempty"`
 	// Warm tells that the instance is one of the pool, and runs.
 	Warm bool `json:"warm,omitempty"`
+	// Failed tells that the instance that is removed was never there whole.
+	Failed bool `json:"failed,omitempty"`
 }
 
 func encodeRequest(r request) (json.RawMessage, error) {
@@ -190,7 +192,7 @@ func (b *Broker) record(operation store.Operation, change change, failure error)
 		current.Updated = b.now()
 		if failure != nil {
 			current.State, current.Description = store.Failed, describeFailure(failure)
-			if err := undone(ctx, tx, operation); err != nil {
+			if err := undone(ctx, tx, current); err != nil {
 				return err
 			}
 			return tx.PutOperation(ctx, current)
@@ -204,31 +206,37 @@ func (b *Broker) record(operation store.Operation, change change, failure error)
 }
 
 // undone records what is left of what a failed operation was to make or remove.
-func undone(ctx context.Context, tx *store.Tx, operation store.Operation) error {
+func undone(ctx context.Context, tx *store.Tx, operation *store.Operation) error {
 	switch operation.Kind {
-	case store.Provision, store.Deprovision:
-		instance, err := tx.Instance(ctx)
-		if err != nil || instance == nil {
-			return err
+	case store.Provision:
+		return setState(ctx, tx, store.InstanceFailed)
+	case store.Deprovision:
+		var asked request
+		if err := json.Unmarshal(operation.Request, &asked); err == nil && asked.Failed {
+			return setState(ctx, tx, store.InstanceFailed)
 		}
-		instance.State = store.InstanceFailed
-		if operation.Kind == store.Deprovision {
-			instance.State = store.InstanceReady // it can be tried again
-		}
-		return tx.PutInstance(ctx, instance)
-	case store.Bind, store.Unbind:
+		return setState(ctx, tx, store.InstanceReady) // it can be tried again
+	case store.Bind:
+		return tx.DeleteBinding(ctx, operation.BindingID)
+	case store.Unbind:
 		binding, err := tx.Binding(ctx, operation.BindingID)
 		if err != nil || binding == nil {
 			return err
-		}
-		if operation.Kind == store.Bind {
-			return tx.DeleteBinding(ctx, binding.ID)
 		}
 		binding.State = store.BindingReady
 		return tx.PutBinding(ctx, binding)
 	case store.Update, restart:
 	}
 	return nil
+}
+
+func setState(ctx context.Context, tx *store.Tx, state store.InstanceState) error {
+	instance, err := tx.Instance(ctx)
+	if err != nil || instance == nil {
+		return err
+	}
+	instance.State = state
+	return tx.PutInstance(ctx, instance)
 }
 
 // describeFailure tells a user of the platform what went wrong. Only svp's own
