@@ -235,7 +235,7 @@ func (b *Broker) dashboardURL(id string) string {
 }
 
 // performProvision makes the instance, or makes sure that one of the pool runs.
-func (b *Broker) performProvision(ctx context.Context, instance store.Instance, asked request) (change, error) {
+func (b *Broker) performProvision(ctx context.Context, operation store.Operation, instance store.Instance, asked request) (change, error) {
 	ready := func(ctx context.Context, tx *store.Tx) error {
 		instance.State, instance.Updated = store.InstanceReady, b.now()
 		return tx.PutInstance(ctx, &instance)
@@ -248,10 +248,7 @@ func (b *Broker) performProvision(ctx context.Context, instance store.Instance, 
 	})
 	b.prepare(asked.Folder)
 	if err != nil {
-		if ctx.Err() == nil || b.work.Err() == nil {
-			err = errors.Join(err, b.remove(instance.Name))
-		}
-		return nil, err
+		return nil, errors.Join(err, b.removeIfOurs(operation, instance.Name))
 	}
 	return ready, nil
 }
@@ -262,12 +259,16 @@ func (b *Broker) runs(ctx context.Context, name string) bool {
 	return err == nil && found.State == engine.StateRunning
 }
 
-// remove removes what may be left of an instance; the operation's own time may be
-// up.
-func (b *Broker) remove(name string) error {
-	ctx, cancel := context.WithTimeout(b.work, b.config.Timeout)
+// removeIfOurs removes what may be left of an instance that could not be made,
+// unless another broker makes it by now, or the next one will.
+func (b *Broker) removeIfOurs(operation store.Operation, name string) error {
+	ctx, cancel := context.WithTimeout(b.work, b.config.Timeout) // the operation's own time may be up
 	defer cancel()
-	err := b.config.Engine.Destroy(ctx, name)
+	_, current, err := b.recorded(ctx, operation)
+	if err != nil || current.Owner != b.owner {
+		return err
+	}
+	err = b.config.Engine.Destroy(ctx, name)
 	if errors.Is(err, engine.ErrNoInstance) {
 		return nil
 	}

@@ -125,7 +125,7 @@ func (b *Broker) perform(ctx context.Context, operation store.Operation) (change
 	}
 	switch operation.Kind {
 	case store.Provision:
-		return b.performProvision(ctx, *instance, asked)
+		return b.performProvision(ctx, operation, *instance, asked)
 	case store.Update:
 		return b.performUpdate(ctx, *instance, asked)
 	case store.Deprovision:
