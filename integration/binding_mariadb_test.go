@@ -1,0 +1,58 @@
+package integration
+
+import (
+	"context"
+	"testing"
+)
+
+func TestMariaDBBindings(t *testing.T) {
+	testBindings(t, service{
+		pack:      "mariadb",
+		secret:    "MARIADB_PASSWORD",
+		url:       "DATABASE_URL",
+		processes: []string{"mariadbd"},
+		connect:   connectMariaDB,
+		refused:   refusedByMariaDB,
+		also:      testMariaDBDefiner,
+	})
+}
+
+// testMariaDBDefiner unbinds a consumer with whose rights views and the like run.
+func testMariaDBDefiner(t *testing.T, i *serviceInstance) {
+	c := i.bind(t, "definer")[0]
+	execMariaDB(t, c.serviceInstance,
+		"CREATE TABLE counted (a int)",
+		"CREATE VIEW doubled AS SELECT a * 2 AS a FROM counted",
+		"CREATE FUNCTION answer() RETURNS int READS SQL DATA RETURN (SELECT max(a) FROM doubled)",
+		"CREATE PROCEDURE show_all() SELECT * FROM doubled",
+		"CREATE TRIGGER one_more BEFORE INSERT ON counted FOR EACH ROW SET new.a = new.a + (SELECT count(*) FROM notes)",
+		"CREATE EVENT later ON SCHEDULE EVERY 1 YEAR DO DELETE FROM counted")
+	uses := []string{"INSERT INTO counted VALUES (1)", "SELECT * FROM doubled", "SELECT answer()", "CALL show_all()"}
+	execMariaDB(t, c.serviceInstance, uses...)
+
+	backup := svp(t, "backup", i.name).Require(t, 0).Stdout
+	svp(t, "unbind", i.name, c.id).Require(t, 0)
+	execMariaDB(t, i, uses...)
+	i.requireRefused(t, c.env, c.withPassword(t, ""), c.withPassword(t, "invalid"))
+
+	tidyUp := []string{"DROP EVENT later", "DROP PROCEDURE show_all", "DROP FUNCTION answer", "DROP VIEW doubled", "DROP TABLE counted"}
+	execMariaDB(t, i, tidyUp...)
+	// Now that its account is needed no more, it is removed.
+	svp(t, "shell", i.name, "--", "bin/unbind", c.id).Require(t, 0)
+	i.restore(t, backup).Require(t, 0)
+	execMariaDB(t, i, uses...)
+	i.requireRefused(t, c.env, c.withPassword(t, ""), c.withPassword(t, "invalid"))
+	execMariaDB(t, i, tidyUp...)
+}
+
+func execMariaDB(t *testing.T, i *serviceInstance, statements ...string) {
+	t.Helper()
+	i.use(t, func(ctx context.Context, s session) error {
+		for _, statement := range statements {
+			if _, err := s.(mariadbSession).db.ExecContext(ctx, statement); err != nil {
+				t.Errorf("%s: %v", statement, err)
+			}
+		}
+		return nil
+	})
+}
