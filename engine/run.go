@@ -46,7 +46,10 @@ func (e *Engine) run(ctx context.Context, o *RunOptions) (result UpResult, err e
 	var seen *world
 	var host driver.Host
 	err = parallel(
-		func() (err error) { image, template, scratch, err = e.readInstanceImage(ctx, o.Image, operation); return err },
+		func() (err error) {
+			image, template, scratch, err = e.readInstanceImage(ctx, o.Image, operation)
+			return err
+		},
 		func() (err error) { seen, err = e.observeAndSweep(ctx); return err },
 		func() (err error) { host, err = e.host(ctx); return err },
 	)

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -272,9 +271,4 @@ func formatBytes(bytes int64) string {
 		value, units = value/kib, units[1:]
 	}
 	return strconv.FormatFloat(value, 'f', -1, 64) + " " + units[0]
-}
-
-// same tells that a folder of the catalog is the pack that an instance was made of.
-func (s *service) same(pack string) bool {
-	return filepath.Base(s.pack) == pack || s.offer.Pack.Name == pack
 }

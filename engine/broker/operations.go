@@ -57,13 +57,13 @@ func (b *Broker) begin(operation store.Operation) {
 			delete(b.running, operation.ID)
 			close(done)
 		}()
-		b.carryOut(operation)
+		b.carryOut(b.work, operation)
 	})
 }
 
 // carryOut does what the operation is about, and records how it ended.
-func (b *Broker) carryOut(operation store.Operation) {
-	ctx, cancel := context.WithTimeout(b.work, b.config.Timeout)
+func (b *Broker) carryOut(work context.Context, operation store.Operation) {
+	ctx, cancel := context.WithTimeout(work, b.config.Timeout)
 	defer cancel()
 	log := b.log.With("operation", operation.ID, "kind", operation.Kind, "instance", operation.InstanceID,
 		"binding", operation.BindingID, "request", operation.RequestID)
@@ -72,7 +72,7 @@ func (b *Broker) carryOut(operation store.Operation) {
 	b.working.Go(func() { b.tell(telling, operation) })
 	change, err := b.perform(ctx, operation)
 	told()
-	if b.work.Err() != nil {
+	if work.Err() != nil {
 		return // interrupted: it stays in progress, and is carried on
 	}
 	b.metrics.ended(operation, err, b.now())
@@ -81,7 +81,7 @@ func (b *Broker) carryOut(operation store.Operation) {
 	} else {
 		log.InfoContext(ctx, "operation succeeded", "took", b.now().Sub(operation.Started))
 	}
-	b.finish(operation, change, err)
+	b.finish(work, operation, change, err)
 }
 
 // tellInterval is how often the step that an operation is at is recorded.
@@ -164,23 +164,22 @@ const (
 )
 
 // finish records how an operation ended, unless another broker has taken it over.
-func (b *Broker) finish(operation store.Operation, change change, failure error) {
+func (b *Broker) finish(ctx context.Context, operation store.Operation, change change, failure error) {
 	for attempt := range recordAttempts {
-		err := b.record(operation, change, failure)
+		err := b.record(ctx, operation, change, failure)
 		if err == nil || errors.Is(err, store.ErrNotOwner) {
 			return
 		}
 		b.log.Error("could not record the end of an operation", "operation", operation.ID, "attempt", attempt, "error", err)
 		select {
-		case <-b.work.Done():
+		case <-ctx.Done():
 			return
 		case <-time.After(recordPause):
 		}
 	}
 }
 
-func (b *Broker) record(operation store.Operation, change change, failure error) error {
-	ctx := b.work
+func (b *Broker) record(ctx context.Context, operation store.Operation, change change, failure error) error {
 	return b.config.Store.Transact(ctx, operation.InstanceID, false, func(tx *store.Tx) error {
 		current, err := tx.Operation(ctx, operation.ID)
 		if err != nil {

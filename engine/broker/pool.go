@@ -95,7 +95,7 @@ func (k *poolKeeper) add(ctx context.Context, p *servicePlan) (bool, error) {
 	b.log.ErrorContext(ctx, "an instance of the pool was not made", "instance", pooled.Name, "error", err)
 	k.rest[p.id] = b.now().Add(poolRetry)
 	if ctx.Err() != nil {
-		return false, nil // the next broker removes it
+		return false, ctx.Err() // the next broker removes it
 	}
 	return false, k.discard(ctx, pooled)
 }

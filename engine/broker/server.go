@@ -84,7 +84,7 @@ func (b *Broker) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	call := call{broker: b, request: r, path: path, version: version, from: originOf(r)}
-	result, err := call.answer()
+	result, err := call.answer(r.Context())
 	log := b.log.With("method", r.Method, "path", r.URL.EscapedPath(), "request", call.from.requestID)
 	if err != nil {
 		refusal := b.asRefusal(r.Context(), log, err)
@@ -153,7 +153,7 @@ type call struct {
 	from    origin
 }
 
-func (c *call) answer() (answer, error) {
+func (c *call) answer(ctx context.Context) (answer, error) {
 	query, refusal := osb.ParseQuery(c.request.URL.RawQuery)
 	if refusal != nil {
 		return answer{}, refusal
@@ -166,26 +166,26 @@ func (c *call) answer() (answer, error) {
 	var err error
 	switch c.path.Resource {
 	case osb.Instance:
-		result, err = c.instance()
+		result, err = c.instance(ctx)
 	case osb.Binding:
-		result, err = c.binding()
+		result, err = c.binding(ctx)
 	case osb.InstanceLastOperation, osb.BindingLastOperation:
-		result, err = c.lastOperation()
+		result, err = c.lastOperation(ctx)
 	default:
 		err = c.otherMethod()
 	}
 	if err != nil {
 		return answer{}, err
 	}
-	return c.broker.settle(c.request.Context(), result, async)
+	return c.broker.settle(ctx, result, async)
 }
 
 func (c *call) otherMethod() error {
 	return osb.MethodNotAllowed("%s is not possible here", c.request.Method)
 }
 
-func (c *call) instance() (answer, error) {
-	ctx, id := c.request.Context(), c.path.InstanceID
+func (c *call) instance(ctx context.Context) (answer, error) {
+	id := c.path.InstanceID
 	switch c.request.Method {
 	case http.MethodGet:
 		return c.broker.fetchInstance(ctx, id)
@@ -205,8 +205,8 @@ func (c *call) instance() (answer, error) {
 	return answer{}, c.otherMethod()
 }
 
-func (c *call) binding() (answer, error) {
-	ctx, instanceID, id := c.request.Context(), c.path.InstanceID, c.path.BindingID
+func (c *call) binding(ctx context.Context) (answer, error) {
+	instanceID, id := c.path.InstanceID, c.path.BindingID
 	switch c.request.Method {
 	case http.MethodGet:
 		return c.broker.fetchBinding(ctx, instanceID, id)
@@ -222,7 +222,7 @@ func (c *call) binding() (answer, error) {
 	return answer{}, c.otherMethod()
 }
 
-func (c *call) lastOperation() (answer, error) {
+func (c *call) lastOperation(ctx context.Context) (answer, error) {
 	if c.request.Method != http.MethodGet {
 		return answer{}, c.otherMethod()
 	}
@@ -230,7 +230,7 @@ func (c *call) lastOperation() (answer, error) {
 	if refusal != nil {
 		return answer{}, refusal
 	}
-	return c.broker.lastOperation(c.request.Context(), c.path.InstanceID, c.path.BindingID, hints.Operation)
+	return c.broker.lastOperation(ctx, c.path.InstanceID, c.path.BindingID, hints.Operation)
 }
 
 func (c *call) deletion(do func(serviceID, planID string) (answer, error)) (answer, error) {

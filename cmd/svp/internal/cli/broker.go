@@ -1,18 +1,14 @@
 package cli
 
 import (
-	"cmp"
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"log/slog"
-	"net"
 	"os"
 	"os/signal"
-	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -23,15 +19,17 @@ import (
 
 	"github.com/servicepack/svp/engine"
 	"github.com/servicepack/svp/engine/broker"
-	"github.com/servicepack/svp/engine/broker/store"
 )
 
 // The variables with the credentials of the broker. There is no flag for them:
 // everybody can read an argument.
 const (
 	brokerUsername = "SVP_BROKER_USERNAME"
-	brokerPassword = "SVP_BROKER_PASSWORD"
+	brokerPassword = "SVP_BROKER_PASSWORD" //nolint:gosec // a name, and no password
 )
+
+// logFormats are how a broker can write its log; the first unless it is told.
+var logFormats = []string{"text", "json"}
 
 // brokerOptions are the flags of svp broker.
 type brokerOptions struct {
@@ -93,7 +91,7 @@ func brokerFlags(o *brokerOptions) []urfave.Flag {
 		&urfave.IntFlag{Name: "max-per-plan", Destination: &o.quotas.PerPlan, Usage: "have at most `N` instances of a plan"},
 		&urfave.IntFlag{Name: "max-per-organization", Destination: &o.quotas.PerOrganization, Usage: "have at most `N` instances of an organization"},
 		&urfave.DurationFlag{Name: "grace", Destination: &o.grace, Value: time.Minute, Usage: "let operations end within `TIME` at shutdown"},
-		&urfave.StringFlag{Name: "log-format", Destination: &o.logFormat, Value: "text", Usage: "log to stderr as `FORMAT`: text or json"},
+		&urfave.StringFlag{Name: "log-format", Destination: &o.logFormat, Value: logFormats[0], Usage: "log to stderr as `FORMAT`: text or json"},
 	}
 }
 
@@ -109,15 +107,18 @@ func (o *brokerOptions) check(inv *invocation, getenv func(string) string) error
 	if err := checkView(inv, o.view); err != nil {
 		return err
 	}
+	if err := checkListen(inv, o.listen); err != nil {
+		return err
+	}
 	switch {
-	case o.logFormat != "text" && o.logFormat != "json":
+	case !slices.Contains(logFormats, o.logFormat):
 		return inv.usageError(fmt.Sprintf("--log-format: unknown format %q", o.logFormat), "the formats are text and json")
 	case (o.tlsCertificate == "") != (o.tlsKey == ""):
 		return inv.usageError("--tls-cert and --tls-key go together", "")
 	case o.warm < 0, o.quotas.Instances < 0, o.quotas.PerPlan < 0, o.quotas.PerOrganization < 0:
 		return inv.usageError("a number of instances is not negative", "")
 	case isPostgres(o.store) && o.keyFile == "":
-		return inv.usageError("--key-file is missing: brokers that share a store need the same key", "make one with: openssl rand -hex 32")
+		return inv.usageError("--key-file is missing: brokers that share a store need the same key", makeKey)
 	}
 	if err := o.dashboard.check(inv, getenv); err != nil {
 		return err
@@ -135,16 +136,15 @@ func (o *brokerOptions) check(inv *invocation, getenv func(string) string) error
 		})
 	}
 	if err != nil {
-		return inv.usageError(err.Error(), "")
+		return inv.usageError(err.Error(), "the file has USERNAME:PASSWORD a line, and nobody but you may read it")
 	}
-	if o.tlsCertificate != "" {
-		o.openedCertificate, err = broker.LoadCertificate(o.tlsCertificate, o.tlsKey)
+	if o.tlsCertificate == "" {
+		return nil
 	}
-	return err
-}
-
-func isPostgres(location string) bool {
-	return strings.HasPrefix(location, "postgres://") || strings.HasPrefix(location, "postgresql://")
+	if o.openedCertificate, err = broker.LoadCertificate(o.tlsCertificate, o.tlsKey); err != nil {
+		return inv.usageError(err.Error(), "--tls-cert takes the certificate and its chain in PEM, --tls-key its key")
+	}
+	return nil
 }
 
 // readPrivateFile reads a file that nobody else can read.
@@ -170,6 +170,15 @@ func readPrivateFile(name string, read func(io.Reader) error) error {
 // runBroker serves until the context ends.
 func runBroker(ctx context.Context, w *wiring, o *brokerOptions) error {
 	log := newLog(w.streams.Err, o.logFormat)
+	// First, since an address that is taken is the most likely mistake.
+	listener, err := o.listenOn(ctx)
+	if err != nil {
+		return err
+	}
+	defer listener.Close()
+	if showsPassword(o.store) {
+		log.WarnContext(ctx, "everybody on this machine can read the password in --store: leave it to a file that PGPASSFILE names")
+	}
 	opened, key, err := openStore(ctx, w, o)
 	if err != nil {
 		return err
@@ -191,7 +200,7 @@ func runBroker(ctx context.Context, w *wiring, o *brokerOptions) error {
 	}
 	served, err := broker.New(ctx, config)
 	if err != nil {
-		return err
+		return brokerPacksProblem(err)
 	}
 	relay.to(served.Event)
 	handler := served.Handler()
@@ -199,10 +208,6 @@ func runBroker(ctx context.Context, w *wiring, o *brokerOptions) error {
 		if handler, err = page.mount(ctx, o, served, used, key, log); err != nil {
 			return err
 		}
-	}
-	listener, err := o.listenOn(ctx)
-	if err != nil {
-		return err
 	}
 	log.InfoContext(ctx, "the broker listens", "addr", listener.Addr().String())
 	return serveBroker(ctx, o, served, func(ctx context.Context) error {
@@ -261,19 +266,8 @@ func (o *brokerOptions) reload(ctx context.Context, served *broker.Broker, log *
 	}
 }
 
-func (o *brokerOptions) listenOn(ctx context.Context) (net.Listener, error) {
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", o.listen)
-	if err != nil {
-		return nil, err
-	}
-	if o.openedCertificate != nil {
-		listener = tls.NewListener(listener, o.openedCertificate.Config())
-	}
-	return listener, nil
-}
-
 func newLog(out io.Writer, format string) *slog.Logger {
-	if format == "json" {
+	if format == logFormats[1] {
 		return slog.New(slog.NewJSONHandler(out, nil))
 	}
 	return slog.New(slog.NewTextHandler(out, nil))
@@ -283,32 +277,6 @@ func closing(log *slog.Logger, what string, closer func() error) {
 	if err := closer(); err != nil {
 		log.Error("could not close the "+what, "error", err)
 	}
-}
-
-// openStore opens the store and its key. Beside a store of its own the broker
-// makes the key itself.
-func openStore(ctx context.Context, w *wiring, o *brokerOptions) (*store.Store, store.Key, error) {
-	location, keyFile := o.store, o.keyFile
-	if location == "" {
-		file, err := w.xdg("XDG_STATE_HOME", ".local/state", []string{"broker.db"})
-		if err != nil {
-			return nil, store.Key{}, err
-		}
-		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
-			return nil, store.Key{}, err
-		}
-		location = file
-	}
-	keyFile = cmp.Or(keyFile, location+".key")
-	key, err := store.ReadKey(keyFile)
-	if errors.Is(err, fs.ErrNotExist) && !isPostgres(location) {
-		key, err = store.CreateKey(keyFile)
-	}
-	if err != nil {
-		return nil, store.Key{}, err
-	}
-	opened, err := store.Open(ctx, location, key)
-	return opened, key, err
 }
 
 // brokerEngine is an engine that queries packs in isolation: those of a broker
@@ -347,75 +315,4 @@ func (r *eventRelay) event(event engine.Event) {
 	if next := r.next.Load(); next != nil {
 		(*next)(event)
 	}
-}
-
-func newBrokerCheckCommand(w *wiring) *command {
-	var packs string
-	var asJSON bool
-	return &command{
-		name: "check", summary: "Show what a broker would offer, and what is wrong with the packs",
-		details: "Ends with status 3 when a pack is left out.",
-		example: "svp broker check --packs packs",
-		flags:   []urfave.Flag{packsFlag(&packs), jsonFlag(&asJSON)},
-		run: func(ctx context.Context, inv *invocation) error {
-			if err := inv.need(required{"--packs", packs}); err != nil {
-				return err
-			}
-			return runBrokerCheck(ctx, w, strings.Split(packs, ","), asJSON)
-		},
-	}
-}
-
-func runBrokerCheck(ctx context.Context, w *wiring, folders []string, asJSON bool) error {
-	used, _, err := w.brokerEngine(func(engine.Event) {})
-	if err != nil {
-		return err
-	}
-	defer used.Close()
-	offered, broken, err := broker.Check(ctx, used, folders)
-	if err != nil {
-		return err
-	}
-	if err := writeChecked(w.streams.Out, offered, broken, asJSON); err != nil {
-		return err
-	}
-	if len(broken) > 0 {
-		return &engine.Error{
-			Op: "check packs", Kind: engine.InvalidPack, Err: fmt.Errorf("%d of %d are left out", len(broken), len(offered)+len(broken)),
-			Hint: "svp pack inspect PACK says what is wrong with one",
-		}
-	}
-	return nil
-}
-
-func writeChecked(out io.Writer, offered []broker.OfferedService, broken []broker.BrokenPack, asJSON bool) error {
-	type brokenPack struct {
-		Path  string `json:"path"`
-		Error string `json:"error"`
-	}
-	type service struct {
-		ID    string   `json:"id"`
-		Name  string   `json:"name"`
-		Path  string   `json:"path"`
-		Plans []string `json:"plans"`
-	}
-	if asJSON {
-		services, left := []service{}, []brokenPack{}
-		for _, o := range offered {
-			services = append(services, service(o))
-		}
-		for _, b := range broken {
-			left = append(left, brokenPack{b.Path, b.Err.Error()})
-		}
-		return writeJSON(out, map[string]any{"services": services, "broken": left})
-	}
-	table := newTable(out)
-	fmt.Fprintln(table, "SERVICE\tPLANS\tID\tPACK")
-	for _, o := range offered {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", o.Name, strings.Join(o.Plans, ", "), o.ID, printable(o.Path))
-	}
-	for _, b := range broken {
-		fmt.Fprintf(table, "%s\t%s\t\t\n", printable(b.Path), "left out: "+oneLine(b.Err.Error()))
-	}
-	return table.Flush()
 }

@@ -16,7 +16,7 @@ import (
 )
 
 // brokerOIDCSecret is the variable with the secret of the dashboard's client.
-const brokerOIDCSecret = "SVP_BROKER_OIDC_CLIENT_SECRET"
+const brokerOIDCSecret = "SVP_BROKER_OIDC_CLIENT_SECRET" //nolint:gosec // a name, and no secret
 
 // dashboardOptions are the flags about the dashboard.
 type dashboardOptions struct {
