@@ -88,6 +88,9 @@ func (b *Broker) serve(w http.ResponseWriter, r *http.Request) {
 	log := b.log.With("method", r.Method, "path", r.URL.EscapedPath(), "request", call.from.requestID)
 	if err != nil {
 		refusal := b.asRefusal(r.Context(), log, err)
+		if refusal.Status == http.StatusMethodNotAllowed {
+			w.Header().Set("Allow", methods[path.Resource])
+		}
 		log.InfoContext(r.Context(), "refused", "status", refusal.Status, "description", refusal.Description)
 		b.refuse(w, r, refusal)
 		return
@@ -178,6 +181,12 @@ func (c *call) answer(ctx context.Context) (answer, error) {
 		return answer{}, err
 	}
 	return c.broker.settle(ctx, result, async)
+}
+
+// methods are those that a resource knows.
+var methods = map[osb.Resource]string{
+	osb.Catalog: "GET", osb.Instance: "GET, PUT, PATCH, DELETE", osb.InstanceLastOperation: "GET",
+	osb.Binding: "GET, PUT, DELETE", osb.BindingLastOperation: "GET",
 }
 
 func (c *call) otherMethod() error {
