@@ -19,7 +19,7 @@ type Gate struct {
 
 	mu          sync.Mutex
 	connections []net.Conn
-	intercept   func(GateRequest)
+	intercept   func(GateRequest) bool
 	closed      bool
 }
 
@@ -65,9 +65,10 @@ func shortFolder(t testing.TB) string {
 // Endpoint is what DOCKER_HOST is to be.
 func (g *Gate) Endpoint() string { return "unix://" + g.listener.Addr().String() }
 
-// Intercept has every request that comes from now on pass through the function;
-// it goes on when the function returns. Nil lets all pass.
-func (g *Gate) Intercept(intercept func(GateRequest)) {
+// Intercept has every request that comes from now on pass through the function: it
+// goes on when that returns true, and is lost with its connection when false. Nil
+// lets all pass.
+func (g *Gate) Intercept(intercept func(GateRequest) bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.intercept = intercept
@@ -78,11 +79,12 @@ func (g *Gate) Intercept(intercept func(GateRequest)) {
 func (g *Gate) Hold(matches func(GateRequest) bool) (reached <-chan struct{}, release func()) {
 	arrived, open := make(chan struct{}), make(chan struct{})
 	var arrive, opened sync.Once
-	g.Intercept(func(r GateRequest) {
+	g.Intercept(func(r GateRequest) bool {
 		if matches(r) {
 			arrive.Do(func() { close(arrived) })
 			<-open
 		}
+		return true
 	})
 	return arrived, func() {
 		opened.Do(func() { close(open) })
@@ -128,13 +130,9 @@ func (g *Gate) pass(client, server net.Conn) {
 	for {
 		n, err := client.Read(buffer)
 		if n > 0 {
-			if line := requestLine.FindSubmatch(buffer[:n]); line != nil {
-				g.mu.Lock()
-				intercept := g.intercept
-				g.mu.Unlock()
-				if intercept != nil {
-					intercept(GateRequest{Method: string(line[1]), Path: string(line[2])})
-				}
+			if !g.goesOn(buffer[:n]) {
+				_, _ = client.Close(), server.Close() // both see it that way
+				return
 			}
 			if _, err := server.Write(buffer[:n]); err != nil {
 				_ = client.Close() // the client sees it that way
@@ -146,6 +144,17 @@ func (g *Gate) pass(client, server net.Conn) {
 			return
 		}
 	}
+}
+
+func (g *Gate) goesOn(text []byte) bool {
+	line := requestLine.FindSubmatch(text)
+	if line == nil {
+		return true
+	}
+	g.mu.Lock()
+	intercept := g.intercept
+	g.mu.Unlock()
+	return intercept == nil || intercept(GateRequest{Method: string(line[1]), Path: string(line[2])})
 }
 
 // closeWrite tells the other end that nothing more comes.
