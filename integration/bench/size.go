@@ -22,6 +22,7 @@ type smallest struct {
 var smallestImages = map[string]smallest{
 	"redis":   {packages: "redis-server"},
 	"hipache": {packages: "redis-server nginx libnginx-mod-http-lua"},
+	"syslog":  {packages: "rsyslog"},
 	// Statistics, in Perl.
 	"memcached": {packages: "memcached libsasl2-modules", purge: perl, remove: "/usr/share/memcached/scripts"},
 	// A client in Python, the service's init script and its rotation of logs, parts
