@@ -43,7 +43,7 @@ func (s *sealer) seal(plain []byte, identity ...string) []byte {
 	if len(plain) == 0 {
 		return nil
 	}
-	return s.aead.Seal(bytes.Clone(s.prefix), nil, plain, s.additional(identity))
+	return s.aead.Seal(bytes.Clone(s.prefix), nil, plain, s.additional(identity)) //nolint:gosec // nil: the AEAD makes a random nonce of its own
 }
 
 // open is the inverse of seal.

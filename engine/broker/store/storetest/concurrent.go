@@ -149,6 +149,27 @@ func poolHasItsLimit(t *testing.T, f Fixture) {
 	}
 }
 
+// takePooled returns the name of what it took, if anything, in a transaction that
+// ends with the result.
+func takePooled(t *testing.T, s *store.Store, instanceID string, result error) (name string) {
+	err := s.Transact(t.Context(), instanceID, false, func(tx *store.Tx) error {
+		for _, other := range [][3]string{{"Service", "plan", "sha256:1"}, {"service", "other", "sha256:1"}, {"service", "plan", "sha256:2"}} {
+			if got, err := tx.TakePooled(t.Context(), other[0], other[1], other[2]); got != nil || err != nil {
+				t.Errorf("for %v: %+v, %v", other, got, err)
+			}
+		}
+		got, err := tx.TakePooled(t.Context(), "service", "plan", "sha256:1")
+		if got != nil {
+			name = got.Name
+		}
+		return errors.Join(err, result)
+	})
+	if !errors.Is(err, result) {
+		t.Error(err)
+	}
+	return name
+}
+
 func handedOutOnce(t *testing.T, f Fixture) {
 	const many, takers = 5, 20
 	stores := f.two(t)
@@ -163,24 +184,7 @@ func handedOutOnce(t *testing.T, f Fixture) {
 		}
 	}
 	undone := errors.New("undone")
-	take := func(n int, result error) (name string) {
-		err := stores[n%2].Transact(t.Context(), fmt.Sprint("i", n), false, func(tx *store.Tx) error {
-			for _, other := range [][3]string{{"Service", "plan", "sha256:1"}, {"service", "other", "sha256:1"}, {"service", "plan", "sha256:2"}} {
-				if got, err := tx.TakePooled(t.Context(), other[0], other[1], other[2]); got != nil || err != nil {
-					t.Errorf("for %v: %+v, %v", other, got, err)
-				}
-			}
-			got, err := tx.TakePooled(t.Context(), "service", "plan", "sha256:1")
-			if got != nil {
-				name = got.Name
-			}
-			return errors.Join(err, result)
-		})
-		if !errors.Is(err, result) {
-			t.Error(err)
-		}
-		return name
-	}
+	take := func(n int, result error) string { return takePooled(t, stores[n%2], fmt.Sprint("i", n), result) }
 	if name := take(0, undone); name != pooled(0).Name {
 		t.Errorf("took %q, want the oldest", name)
 	}

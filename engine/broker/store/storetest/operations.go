@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -76,7 +77,7 @@ func operationsAreTakenOver(t *testing.T, f Fixture) {
 	var winners atomic.Int32
 	var winner atomic.Value
 	inParallel(10, func(n int) {
-		name := string(rune('a' + n))
+		name := fmt.Sprint("heir-", n)
 		taken, err := stores[n%2].TakeOver(t.Context(), "o", begun.Owner, name)
 		if err != nil {
 			t.Error(err)

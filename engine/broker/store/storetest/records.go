@@ -192,8 +192,8 @@ func viewsCannotWrite(t *testing.T, f Fixture) {
 		t.Errorf("a view wrote: %v", err)
 	}
 	putInstance(t, s, fullInstance("i"))
-	view(t, s, "i", func(ctx context.Context, tx *store.Tx) error {
-		before, err := tx.Instance(ctx)
+	err = s.View(t.Context(), "i", func(tx *store.Tx) error {
+		before, err := tx.Instance(t.Context())
 		if err != nil {
 			return err
 		}
@@ -201,12 +201,15 @@ func viewsCannotWrite(t *testing.T, f Fixture) {
 		changed := fullInstance("i")
 		changed.PlanID = "changed"
 		putInstance(t, s, changed)
-		after, err := tx.Instance(ctx)
+		after, err := tx.Instance(t.Context())
 		if !reflect.DeepEqual(before, after) {
 			t.Errorf("a view changed under the eyes: %+v, then %+v", before, after)
 		}
 		return err
 	})
+	if err != nil {
+		t.Error(err)
+	}
 }
 
 func listsLeaveOutWhatIsSealed(t *testing.T, f Fixture) {

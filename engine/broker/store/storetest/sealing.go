@@ -9,7 +9,7 @@ import (
 	"github.com/servicepack/svp/engine/broker/store"
 )
 
-// tables and the columns in them that are sealed.
+// sealedColumns has every table, and the columns in it that are sealed.
 var sealedColumns = map[string][]string{
 	"broker_instances":  {"parameters"},
 	"broker_bindings":   {"parameters", "answer"},
@@ -48,7 +48,7 @@ func secretsAreSealed(t *testing.T, f Fixture) {
 // dump returns all that a table has.
 func dump(t *testing.T, raw *sql.DB, table string) (all []byte) {
 	t.Helper()
-	rows, err := raw.QueryContext(t.Context(), `SELECT * FROM `+table)
+	rows, err := raw.QueryContext(t.Context(), `SELECT * FROM `+table) //nolint:gosec // one of those above
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,15 +58,15 @@ func dump(t *testing.T, raw *sql.DB, table string) (all []byte) {
 		t.Fatal(err)
 	}
 	for rows.Next() {
-		values := make([]any, len(columns))
+		values, contents := make([]any, len(columns)), make([]sql.RawBytes, len(columns))
 		for i := range values {
-			values[i] = new(sql.RawBytes)
+			values[i] = &contents[i]
 		}
 		if err := rows.Scan(values...); err != nil {
 			t.Fatal(err)
 		}
-		for _, value := range values {
-			all = append(all, *value.(*sql.RawBytes)...) //nolint:errcheck,forcetypeassert // made above
+		for _, content := range contents {
+			all = append(all, content...)
 		}
 	}
 	if err := rows.Err(); err != nil {
@@ -135,7 +135,8 @@ func sealed(t *testing.T, raw *sql.DB, table, column, key, id string) (content [
 
 func replaceSealed(t *testing.T, raw *sql.DB, table, column, key string, content []byte) {
 	t.Helper()
-	if _, err := raw.ExecContext(t.Context(), `UPDATE `+table+` SET `+column+` = $1 WHERE `+key+` = $2`, content, []byte("i")); err != nil {
+	statement := `UPDATE ` + table + ` SET ` + column + ` = $1 WHERE ` + key + ` = $2` //nolint:gosec // some of those above
+	if _, err := raw.ExecContext(t.Context(), statement, content, []byte("i")); err != nil {
 		t.Fatal(err)
 	}
 }
