@@ -65,7 +65,7 @@ func New(ctx context.Context, config Config) (*Broker, error) {
 
 // Reload reads the packs anew. After an error the old catalog stays.
 func (b *Broker) Reload(ctx context.Context) error {
-	read, err := readCatalog(ctx, b.config.Engine, b.config.Packs)
+	read, err := readCatalog(ctx, b.config.Engine, b.config.Packs, b.config.DashboardClient)
 	if err != nil {
 		return fmt.Errorf("read the packs: %w", err)
 	}

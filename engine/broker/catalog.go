@@ -24,6 +24,7 @@ var namespace = uuid.MustParse("6f1c1f0a-0d3f-5c0e-9a35-6b2d2a1f7f54")
 // catalog is what is offered at one moment.
 type catalog struct {
 	document []byte // as GET /v2/catalog answers
+	client   DashboardClient
 	services map[string]*service
 	broken   []BrokenPack
 }
@@ -61,7 +62,7 @@ type OfferedService struct {
 // Check reads the packs, as a broker would that starts now, and tells what it
 // would offer, by name, and what is left out.
 func Check(ctx context.Context, e Engine, folders []string) ([]OfferedService, []BrokenPack, error) {
-	c, err := readCatalog(ctx, e, folders)
+	c, err := readCatalog(ctx, e, folders, DashboardClient{})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -79,8 +80,8 @@ func Check(ctx context.Context, e Engine, folders []string) ([]OfferedService, [
 // readCatalog asks every pack in the folders what it offers. A pack that is broken
 // is left out; a folder that cannot be read is an error, and so is a host that does
 // not answer.
-func readCatalog(ctx context.Context, e Engine, folders []string) (*catalog, error) {
-	c := &catalog{services: map[string]*service{}}
+func readCatalog(ctx context.Context, e Engine, folders []string, client DashboardClient) (*catalog, error) {
+	c := &catalog{services: map[string]*service{}, client: client}
 	names, planIDs := map[string]string{}, map[string]string{}
 	for _, folder := range folders {
 		packs, err := engine.OfferedPacks(folder)
@@ -194,7 +195,11 @@ func (c *catalog) plan(serviceID, planID string) (*servicePlan, error) {
 func (c *catalog) write() error {
 	document := osb.CatalogResponse{Services: []osb.Service{}}
 	for _, s := range c.sorted() {
-		document.Services = append(document.Services, s.describe())
+		shown := s.describe()
+		if shown.Name == c.client.Service {
+			shown.DashboardClient = &osb.DashboardClient{ID: c.client.ID, Secret: c.client.Secret, RedirectURI: c.client.RedirectURI}
+		}
+		document.Services = append(document.Services, shown)
 	}
 	var err error
 	c.document, err = json.Marshal(document)

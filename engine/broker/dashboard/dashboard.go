@@ -143,9 +143,11 @@ func (h *Handler) Link(id string) string {
 
 // CallbackURL is where the OpenID Connect provider sends people back to: the
 // redirect URI of the dashboard_client.
-func (h *Handler) CallbackURL() string {
-	return h.public.JoinPath("callback").String()
-}
+func (h *Handler) CallbackURL() string { return CallbackURL(h.public) }
+
+// CallbackURL is the handler's CallbackURL, for whoever must know it before there
+// is a handler; index is the address of the dashboard's index.
+func CallbackURL(index *url.URL) string { return index.JoinPath("callback").String() }
 
 // linkClaims is what a link says.
 type linkClaims struct {

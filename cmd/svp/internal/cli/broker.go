@@ -196,7 +196,7 @@ func runBroker(ctx context.Context, w *wiring, o *brokerOptions) error {
 	}
 	page := &lateDashboard{}
 	if o.dashboard.wanted() {
-		config.DashboardURL = page.link
+		config.DashboardURL, config.DashboardClient = page.link, o.dashboard.client()
 	}
 	served, err := broker.New(ctx, config)
 	if err != nil {

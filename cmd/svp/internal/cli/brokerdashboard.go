@@ -28,6 +28,7 @@ type dashboardOptions struct {
 	// platform says may manage an instance.
 	emails, groups urfave.StringSlice
 	permissionsURL string
+	clientService  string // whose catalog entry announces the client
 
 	public *url.URL
 }
@@ -40,6 +41,7 @@ func dashboardFlags(o *dashboardOptions) []urfave.Flag {
 		&urfave.StringSliceFlag{Name: "oidc-email", Destination: &o.emails, Usage: "an operator signs in with the verified address `EMAIL`; may be repeated"},
 		&urfave.StringSliceFlag{Name: "oidc-group", Destination: &o.groups, Usage: "members of `GROUP` are operators; may be repeated"},
 		&urfave.StringFlag{Name: "oidc-permissions-url", Destination: &o.permissionsURL, Usage: "ask `URL`, with {id} for the instance, who may manage it"},
+		&urfave.StringFlag{Name: "dashboard-client", Destination: &o.clientService, Usage: "let the platform make that client: announce it in the catalog, as of `SERVICE`"},
 	}
 }
 
@@ -49,6 +51,9 @@ func (o *dashboardOptions) check(inv *invocation, getenv func(string) string) er
 	o.clientSecret = getenv(brokerOIDCSecret)
 	if (o.issuer == "") != (o.clientID == "") {
 		return inv.usageError("--oidc-issuer and --oidc-client-id go together", "")
+	}
+	if o.clientService != "" && o.issuer == "" {
+		return inv.usageError("--dashboard-client needs --oidc-issuer and --oidc-client-id", "")
 	}
 	if o.publicURL == "" {
 		if o.issuer != "" {
@@ -62,6 +67,17 @@ func (o *dashboardOptions) check(inv *invocation, getenv func(string) string) er
 	}
 	o.public = public
 	return nil
+}
+
+// client is the dashboard's client as the catalog announces it.
+func (o *dashboardOptions) client() broker.DashboardClient {
+	if o.clientService == "" {
+		return broker.DashboardClient{}
+	}
+	return broker.DashboardClient{
+		Service: o.clientService, ID: o.clientID, Secret: o.clientSecret,
+		RedirectURI: dashboard.CallbackURL(o.public.JoinPath("dashboard")),
+	}
 }
 
 // lateDashboard is a dashboard that is made after the broker, which links to it.
