@@ -21,15 +21,7 @@ type Config struct {
 	View engine.View
 	// Warm is how many instances of each plan are kept ready.
 	Warm int
-	// DashboardClient is how the dashboard signs its users on with the platform. A
-// platform that makes such a client wants its id to be that of one service alone
-// (Catalog Management, "Dashboard Client Object").
-type DashboardClient struct {
-	Service                 string // whose entry of the catalog announces it
-	ID, Secret, RedirectURI string
-}
-
-// Quotas bound how many instances there are; 0 means no bound.
+	// Quotas bound how many instances there are; 0 means no bound.
 	Quotas Quotas
 	// Timeout bounds an operation; 0 means DefaultTimeout.
 	Timeout time.Duration
@@ -42,6 +34,14 @@ type DashboardClient struct {
 	Log *slog.Logger
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
+}
+
+// DashboardClient is how the dashboard signs its users on with the platform. A
+// platform that makes such a client wants its id to be that of one service alone
+// (Catalog Management, "Dashboard Client Object").
+type DashboardClient struct {
+	Service                 string // whose entry of the catalog announces it
+	ID, Secret, RedirectURI string
 }
 
 // Quotas bound how many instances there are; 0 means no bound.
