@@ -2,7 +2,10 @@ package integration
 
 import (
 	"context"
+	"slices"
 	"testing"
+
+	"github.com/go-sql-driver/mysql"
 )
 
 func TestMariaDBBindings(t *testing.T) {
@@ -20,6 +23,7 @@ func TestMariaDBBindings(t *testing.T) {
 // testMariaDBDefiner unbinds a consumer with whose rights views and the like run.
 func testMariaDBDefiner(t *testing.T, i *serviceInstance) {
 	c := i.bind(t, "definer")[0]
+	requireNotPermitted(t, c, "CREATE USER more", "CREATE DATABASE more", "DROP USER bind_"+webID, "SELECT * FROM mysql.user", "SHUTDOWN")
 	execMariaDB(t, c.serviceInstance,
 		"CREATE TABLE counted (a int)",
 		"CREATE VIEW doubled AS SELECT a * 2 AS a FROM counted",
@@ -43,6 +47,20 @@ func testMariaDBDefiner(t *testing.T, i *serviceInstance) {
 	execMariaDB(t, i, uses...)
 	i.requireRefused(t, c.env, c.withPassword(t, ""), c.withPassword(t, "invalid"))
 	execMariaDB(t, i, tidyUp...)
+}
+
+// requireNotPermitted has a consumer try what is none of its business.
+func requireNotPermitted(t *testing.T, c consumer, statements ...string) {
+	t.Helper()
+	c.use(t, func(ctx context.Context, s session) error {
+		for _, statement := range statements {
+			_, err := s.(mariadbSession).db.ExecContext(ctx, statement)
+			if !oneOf(err, func(e *mysql.MySQLError) bool { return slices.Contains([]uint16{1044, 1142, 1227}, e.Number) }) {
+				t.Errorf("%s: %v, want that it is not permitted", statement, err)
+			}
+		}
+		return nil
+	})
 }
 
 func execMariaDB(t *testing.T, i *serviceInstance, statements ...string) {

@@ -54,6 +54,7 @@ func testBindings(t *testing.T, s service) {
 	}
 	t.Run("formats", func(t *testing.T) { b.worker.testFormats(t) })
 	t.Run("shared data", b.testSharedData)
+	t.Run("usage", b.testUsage)
 	t.Run("wrong use", b.testWrongUse)
 	if s.also != nil {
 		t.Run("also", func(t *testing.T) { s.also(t, b.owner) })
@@ -162,6 +163,15 @@ func (b *boundInstance) testSharedData(t *testing.T) {
 	b.owner.wipe(t)
 	b.web.write(t, kept, "worth keeping")
 	b.late = svp(t, "backup", b.owner.name).Require(t, 0).Stdout
+}
+
+var decimalLine = regexp.MustCompile(`^[1-9][0-9]*\n$`)
+
+// testUsage wants to be told how much the data takes.
+func (b *boundInstance) testUsage(t *testing.T) {
+	if usage := svp(t, "shell", b.owner.name, "--", "bin/usage").Require(t, 0); !decimalLine.MatchString(usage.Stdout) {
+		t.Errorf("no number of bytes: %s", usage)
+	}
 }
 
 // testWrongUse wants each mistake to be told in one line.

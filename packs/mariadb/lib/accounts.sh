@@ -33,7 +33,7 @@ make_account() {
         FROM mysql.global_priv WHERE user = 'app' AND host = '%'")
     mariadb << END
 CREATE USER IF NOT EXISTS '$1' IDENTIFIED VIA mysql_native_password USING '$hash';
-ALTER USER '$1' IDENTIFIED VIA mysql_native_password USING '$hash' ACCOUNT $state;
+ALTER USER '$1' IDENTIFIED VIA mysql_native_password USING '$hash' ACCOUNT ${state:-UNLOCK};
 GRANT ALL PRIVILEGES ON app.* TO '$1';
 END
 }

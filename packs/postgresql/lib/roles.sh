@@ -2,12 +2,11 @@
 # The roles of consumers. Each acts as the role app from the moment it logs in, so
 # that what one makes belongs to app, is everybody's, and stays when it goes.
 
-# make_role ROLE PASSWORD, unless it is there. It can log in only when all else is
-# done. psql asks for the password and sends what the server stores, so that no
-# log or statistics of statements can have it; it asks a terminal, if it has one.
+# make_role ROLE PASSWORD. It can log in only when all else is done. psql asks for
+# the password (on a terminal, if it has one) and sends what the server stores, so
+# that no log or statistics of statements can hold it.
 make_role() {
     local messages
-    [ "$(role_can_log_in "$1")" != t ] || return 0
     messages=$(printf '%s\n%s\n' "$2" "$2" |
         as_postgres setsid --wait psql --username=postgres --dbname=postgres --no-psqlrc --quiet --set=ON_ERROR_STOP=1 \
             --command="DO \$\$ BEGIN CREATE ROLE \"$1\"; EXCEPTION WHEN duplicate_object THEN NULL; END \$\$" \
@@ -18,10 +17,6 @@ make_role() {
         printf 'bind: cannot make the role %s:\n%s\n' "$1" "$messages" >&2
         return 1
     }
-}
-
-role_can_log_in() {
-    admin_sql --dbname=postgres --set="role=$1" <<< "SELECT rolcanlogin FROM pg_roles WHERE rolname = :'role'"
 }
 
 # drop_role ROLE. A restore at the same time brings and takes databases in which
@@ -83,10 +78,10 @@ restore_password() {
     local messages
     # After a rotation that is under way, the password of here is the old one.
     [ "$(< "$password_mark")" = "$(mark_of_password)" ] || return 0
-    messages=$(PGPASSWORD=$POSTGRESQL_PASSWORD psql --username=app --no-psqlrc --quiet --command='SELECT' 2>&1) || true
-    [[ $messages == *'password authentication failed'* ]] || return 0
+    messages=$(PGPASSWORD=$POSTGRESQL_PASSWORD psql --username=app --no-psqlrc --quiet --command='SELECT' 2>&1) && return
     password_sql "$POSTGRESQL_PASSWORD" |
         PGOPTIONS='-c log_statement=none -c log_min_error_statement=panic' admin_sql --dbname=postgres
+    [[ $messages == *'password authentication failed'* ]] || return 0 # it may have been right
     admin_sql --dbname=postgres > /dev/null \
         --command="SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = 'app'"
 }
