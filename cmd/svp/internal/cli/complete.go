@@ -135,7 +135,11 @@ func (c *completer) flagValues(ctx context.Context, name string) []string {
 		return c.packs()
 	case containerFlagName:
 		return c.containers(ctx)
-	case "output", "input", "config", "ca-bundle":
+	case "log-format":
+		return logFormats
+	case "packs":
+		return []string{":folders"}
+	case "output", "input", "config", "ca-bundle", "store", "key-file", "credentials-file", "tls-cert", "tls-key":
 		return []string{":files"}
 	}
 	return nil
