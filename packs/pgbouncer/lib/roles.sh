@@ -3,8 +3,8 @@
 # that what one makes belongs to app, is everybody's, and stays when it goes.
 
 # make_role ROLE PASSWORD. It can log in only when all else is done. psql asks for
-# the password (on a terminal, if it has one) and sends what the server stores, so
-# that no log or statistics of statements can hold it.
+# the password and sends what the server stores, so that no log or statistics of
+# statements can hold it; without a session of its own it would ask the terminal.
 make_role() {
     local messages
     messages=$(printf '%s\n%s\n' "$2" "$2" |
