@@ -274,3 +274,46 @@ func testNotBindable(t *testing.T, p *platform, packs osbPacks) {
 	p.get(t, path).Require(t, http.StatusNotFound)
 	p.delete(t, instancePath(instance), service.ids(t, "one")).Require(t, http.StatusOK)
 }
+
+// Sections "Binding", "Unbinding" and "Orphan Mitigation": a binding that fails says
+// so, tells no secret and leaves nothing; it can be tried again. An unbinding that
+// fails leaves the binding.
+func testBindFailed(t *testing.T, p *platform, packs osbPacks) {
+	service := p.service(t, packs.tiny)
+	instance := p.instance(t, service, "small")
+	_, credentials := p.bind(t, service, "small", instance)
+	p.secret(own(t, credentials))
+	path, body, ids := bindingPath(instance, newName(t)), service.bindBody(t, "small"), service.ids(t, "small")
+	logins := func() int { return strings.Count(inside(t, credentials, "ls /srv/data"), "user-") }
+
+	inside(t, credentials, "touch /srv/data/fail-bind")
+	task := operation(t, p.async(t, http.MethodPut, path, nil, body))
+	if state, description := p.await(t, path, task); state != failed || description == "" {
+		t.Errorf("a binding that fails is %s: %q", state, description)
+	}
+	p.get(t, path).Require(t, http.StatusNotFound)
+	answer, err := p.TryDo(t.Context(), svptest.Request{Method: http.MethodPut, Path: path, Body: body})
+	if err != nil || answer.Status != http.StatusInternalServerError {
+		t.Fatalf("a client that waits is not told that it failed: %v, %s", err, answer)
+	}
+	if got := logins(); got != 1 {
+		t.Errorf("%d logins of one binding", got)
+	}
+	p.delete(t, path, ids).Require(t, http.StatusOK, http.StatusGone)
+	inside(t, credentials, "rm /srv/data/fail-bind; touch /srv/data/fail-unbind")
+	made := p.credentials(t, p.put(t, path, body).Require(t, http.StatusCreated))
+
+	task = operation(t, p.async(t, http.MethodDelete, path, ids, nil))
+	if state, description := p.await(t, path, task); state != failed || description == "" {
+		t.Errorf("an unbinding that fails is %s: %q", state, description)
+	}
+	kept := p.credentials(t, p.get(t, path).Require(t, http.StatusOK))
+	if kept["TOKEN"] != made["TOKEN"] || logins() != 2 {
+		t.Error("an unbinding that failed has removed the binding")
+	}
+	inside(t, credentials, "rm /srv/data/fail-unbind")
+	p.delete(t, path, ids).Require(t, http.StatusOK)
+	if got := logins(); got != 1 {
+		t.Errorf("after the unbinding, %d logins of one binding", got)
+	}
+}

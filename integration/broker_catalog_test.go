@@ -49,26 +49,32 @@ func testCatalog(t *testing.T, p *platform, packs osbPacks) {
 			}
 		}
 	}
-	t.Run("schemas", func(t *testing.T) { testSchemas(t, p.service(t, packs.tiny)) })
+	t.Run("schemas", func(t *testing.T) { testSchemas(t, p.service(t, packs.tiny), p.service(t, packs.drain)) })
 	t.Run("flags", func(t *testing.T) { testCatalogFlags(t, p, packs) })
 }
 
 // Sections "Schemas Object" and "Input Parameters Schema Object": $schema is there,
 // no schema is larger than 64 kB or refers to others.
-func testSchemas(t *testing.T, service osbService) {
+func testSchemas(t *testing.T, service, drain osbService) {
+	// That of the log names no version of JSON Schema.
+	requireSchema(t, drain.Plans[0].Schemas["service_binding"]["create"].Parameters)
 	for _, plan := range service.Plans {
 		if plan.Schemas == nil {
 			t.Fatalf("plan %s has no schemas", plan.Name)
 		}
 		for _, place := range [][2]string{{"service_instance", "create"}, {"service_instance", "update"}, {"service_binding", "create"}} {
-			text := plan.Schemas[place[0]][place[1]].Parameters
-			var schema struct {
-				Schema string `json:"$schema"`
-			}
-			if err := json.Unmarshal(text, &schema); err != nil || schema.Schema == "" || len(text) > 64_000 {
-				t.Errorf("the schema of %v: %v, %d bytes: %s", place, err, len(text), text)
-			}
+			requireSchema(t, plan.Schemas[place[0]][place[1]].Parameters)
 		}
+	}
+}
+
+func requireSchema(t *testing.T, text json.RawMessage) {
+	t.Helper()
+	var schema struct {
+		Schema string `json:"$schema"`
+	}
+	if err := json.Unmarshal(text, &schema); err != nil || schema.Schema == "" || len(text) > 64_000 {
+		t.Errorf("a schema: %v, %d bytes: %s", err, len(text), text)
 	}
 }
 

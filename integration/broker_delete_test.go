@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -151,7 +150,31 @@ func TestBrokerDeprovisionHeld(t *testing.T) {
 	p.poll(t, path, "").Require(t, http.StatusOK, http.StatusGone)
 	p.get(t, path).Require(t, http.StatusNotFound)
 	p.delete(t, path, ids).Require(t, http.StatusGone)
-	nothingLeft(t, pack, filepath.Base(pack), "base")
+	onlyBase(t, pack)
+
+	t.Run("failed", func(t *testing.T) { testDeprovisionFailed(t, p, gate, service) })
+	onlyBase(t, pack)
+}
+
+// Section "Deprovisioning": one that fails says so, and whether the instance can be
+// used; it can be tried again.
+func testDeprovisionFailed(t *testing.T, p *platform, gate *svptest.Gate, service osbService) {
+	path, ids := instancePath(p.instance(t, service, "small")), service.ids(t, "small")
+	gate.Intercept(func(r svptest.GateRequest) bool { return r.Method != http.MethodDelete })
+	task := operation(t, p.async(t, http.MethodDelete, path, ids, nil))
+	if state, description := p.await(t, path, task); state != failed || description == "" {
+		t.Errorf("a deprovisioning that fails is %s: %q", state, description)
+	}
+	told := p.poll(t, path, task).Fields(t)
+	if usable, sent := told["instance_usable"]; sent && usable != true && usable != false {
+		t.Errorf("whether the instance can be used: %v", told)
+	}
+	if _, sent := told["update_repeatable"]; sent {
+		t.Errorf("a deprovisioning is no update: %v", told)
+	}
+	gate.Intercept(nil)
+	p.delete(t, path, ids).Require(t, http.StatusOK)
+	p.get(t, path).Require(t, http.StatusNotFound)
 }
 
 // Section "Deprovisioning": "halting the current creation process", or refusing to.
@@ -172,7 +195,7 @@ func TestBrokerDeprovisionWhileProvisioning(t *testing.T) {
 		if state, description := p.await(t, path, operation(t, answer)); state != succeeded {
 			t.Errorf("the deprovisioning is %s: %s", state, description)
 		}
-		nothingLeft(t, pack, filepath.Base(pack), "base")
+		onlyBase(t, pack)
 		return
 	}
 	refused(t, answer, http.StatusUnprocessableEntity, "ConcurrencyError")
@@ -181,5 +204,5 @@ func TestBrokerDeprovisionWhileProvisioning(t *testing.T) {
 		t.Errorf("the provision is %s: %s", state, description)
 	}
 	p.delete(t, path, service.ids(t, "small")).Require(t, http.StatusOK)
-	nothingLeft(t, pack, filepath.Base(pack), "base")
+	onlyBase(t, pack)
 }

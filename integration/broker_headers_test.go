@@ -165,7 +165,7 @@ func testPaths(t *testing.T, p *platform, _ osbPacks) {
 func testOpaqueIDs(t *testing.T, p *platform, packs osbPacks) {
 	service, prefix := p.service(t, packs.tiny), newName(t)
 	var ids []string
-	for _, odd := range []string{"..%2F", "../", " a b", "A", "a", "ü/€?#&=%"} {
+	for _, odd := range []string{"..%2F", "../", " A", " a"} {
 		ids = append(ids, prefix+odd)
 	}
 	for i, id := range ids {
@@ -179,7 +179,7 @@ func testOpaqueIDs(t *testing.T, p *platform, packs osbPacks) {
 		}
 	}
 	instance := ids[0]
-	for _, binding := range []string{"..%2F", "../", "B", "b", strings.Repeat("€", 300)} {
+	for _, binding := range []string{"..%2F", "../", "B", "b", "ü/€?#&=%", strings.Repeat("€", 300)} {
 		answer := p.put(t, bindingPath(instance, binding), service.bindBody(t, "small")).Require(t, http.StatusCreated)
 		credentials := p.credentials(t, answer)
 		again := p.credentials(t, p.get(t, bindingPath(instance, binding)).Require(t, http.StatusOK))

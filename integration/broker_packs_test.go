@@ -16,17 +16,21 @@ set -e
 case $1 in
 base) mkdir /srv/data ;;
 setup)
-    [ -z "$PLAN_FAIL" ] || { echo "the token $TOKEN is of no use" >&2; exit 1; }
+    [ "$PLAN_FAIL" != setup ] || { echo "the token $TOKEN is of no use" >&2; exit 1; }
     [ -z "$PLAN_HOLD" ] || touch "/srv/data/hold-ready-$PLAN_HOLD" ;;
 esac
 `,
-	"bin/run": "#!/bin/sh\ntouch /run/tiny\n" + idle,
+	"bin/run": `#!/bin/sh
+[ "$PLAN_FAIL" != run ] || { echo "the token $TOKEN is of no use" >&2; exit 1; }
+touch /run/tiny
+` + idle,
 	"bin/health": `#!/bin/sh
 test -e /run/tiny && ! ls /srv/data/hold-ready* >/dev/null 2>&1
 `,
 	"bin/bind": `#!/bin/sh
 set -e
 while [ -e /srv/data/hold-bind ]; do sleep 0.1; done
+[ ! -e /srv/data/fail-bind ] || { echo "the token $TOKEN is of no use" >&2; touch "/srv/data/user-$1"; exit 1; }
 user=/srv/data/user-$1
 [ -e "$user" ] || od -An -N16 -tx1 /dev/urandom | tr -d ' \n' >"$user"
 echo NAME=%NAME
@@ -35,6 +39,7 @@ echo "URL=tiny://$1:$(cat "$user")@%IP:%PORT_7000/app"
 `,
 	"bin/unbind": `#!/bin/sh
 while [ -e /srv/data/hold-unbind ]; do sleep 0.1; done
+[ ! -e /srv/data/fail-unbind ] || { echo "the token $TOKEN is of no use" >&2; exit 1; }
 rm -f "/srv/data/user-$1"
 `,
 	"bin/usage": "#!/bin/sh\ncat /srv/data/usage 2>/dev/null || echo 0\n",
@@ -79,7 +84,8 @@ var brokerRigid = map[string]string{
 var brokerDrain = map[string]string{
 	"bin/query": query("version) echo 1 ;; ports) echo 601 ;; secrets) echo TOKEN ;;\n" +
 		"env) echo NAME=%NAME; echo SYSLOG_DRAIN_URL=syslog://%IP:%PORT_601 ;;")["bin/query"],
-	"servicepack.yaml": "description: A log\nversion: 1.0.0\nrequires: [syslog_drain]\n",
+	"servicepack.yaml": "description: A log\nversion: 1.0.0\nrequires: [syslog_drain]\n" +
+		"schemas: {binding_create: {type: object}}\n",
 }
 
 // brokerBroken is a folder that looks as a pack does and is none.

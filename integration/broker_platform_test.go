@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -304,6 +305,25 @@ func (p *platform) nothingMade(t *testing.T, service osbService, plan, id string
 	p.get(t, instancePath(id)).Require(t, http.StatusNotFound)
 	p.poll(t, instancePath(id), "").Require(t, http.StatusNotFound)
 	p.delete(t, instancePath(id), service.ids(t, plan)).Require(t, http.StatusGone)
+}
+
+// onlyBase checks that of all that was made of the pack nothing is left but the
+// base image. A container in which a question is put to the pack may take a moment
+// to go.
+func onlyBase(t *testing.T, pack string) {
+	t.Helper()
+	var left []svptest.Object
+	defer func() {
+		for _, object := range left {
+			t.Errorf("left behind: %v", object)
+		}
+	}()
+	eventually(t, startDeadline, "nothing but the base image is left", func() bool {
+		left = slices.DeleteFunc(suite.List(t, filepath.Base(pack)), func(o svptest.Object) bool {
+			return o.Kind == "image" && o.Labels[svptest.LabelPhase] == "base"
+		})
+		return len(left) == 0
+	})
 }
 
 // inContainers runs a shell command in every running container of the pack.

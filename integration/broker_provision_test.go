@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -195,17 +194,23 @@ func testProvisionFailed(t *testing.T, p *platform, _ osbPacks) {
 	pack := brokerPack(t, brokerTiny)
 	own := startPlatform(t, svptest.BrokerOptions{Packs: []string{pack}})
 	service, id := own.service(t, pack), newName(t)
-	body, path := service.provisionBody(t, "small").with(fields{"parameters": fields{"fail": "yes"}}), instancePath(id)
+	body, path := service.provisionBody(t, "small").with(fields{"parameters": fields{"fail": "setup"}}), instancePath(id)
 	task := operation(t, own.async(t, http.MethodPut, path, nil, body))
 	state, description := own.await(t, path, task)
 	if state != failed || description == "" {
 		t.Errorf("a provision that fails is %s: %q", state, description)
 	}
-	if again, _ := lastOperation(t, own.poll(t, path, task)); again != failed {
+	answer := own.poll(t, path, task)
+	if again, _ := lastOperation(t, answer); again != failed {
 		t.Errorf("asked for again, it is %s", again)
 	}
+	for _, field := range []string{"instance_usable", "update_repeatable"} {
+		if _, sent := answer.Fields(t)[field]; sent {
+			t.Errorf("%s of an instance that was not made: %s", field, answer)
+		}
+	}
 	own.get(t, path).Require(t, http.StatusNotFound)
-	nothingLeft(t, pack, filepath.Base(pack), "base")
+	onlyBase(t, pack)
 	own.delete(t, path, service.ids(t, "small")).Require(t, http.StatusOK, http.StatusGone)
 	own.delete(t, path, service.ids(t, "small")).Require(t, http.StatusGone)
 
@@ -217,7 +222,7 @@ func testProvisionFailed(t *testing.T, p *platform, _ osbPacks) {
 		t.Errorf("it is not told why: %s", answer)
 	}
 	own.delete(t, path, service.ids(t, "small")).Require(t, http.StatusOK, http.StatusGone)
-	nothingLeft(t, pack, filepath.Base(pack), "base")
+	onlyBase(t, pack)
 	// The id can be used once more.
 	own.put(t, path, body.without("parameters")).Require(t, http.StatusCreated)
 	own.delete(t, path, service.ids(t, "small")).Require(t, http.StatusOK)

@@ -39,10 +39,12 @@ var osbTests = map[string]osbTest{
 	"update refused":    testUpdateRefused,
 	"update held":       testUpdateHeld,
 	"update usage":      testUpdateUsage,
+	"update failed":     testUpdateFailed,
 	// Binding.
 	"bind":                testBind,
 	"bind asynchronously": testBindAsynchronously,
 	"bind refused":        testBindRefused,
+	"bind failed":         testBindFailed,
 	"bind at once":        testBindAtOnce,
 	"rotation":            testRotation,
 	"log drain":           testLogDrain,

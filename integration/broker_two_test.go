@@ -61,7 +61,7 @@ func TestBrokerTwo(t *testing.T) {
 		}
 	})
 	t.Run("one is killed", func(t *testing.T) { testOneIsKilled(t, a, b, pack) })
-	nothingLeft(t, pack, filepath.Base(pack), "base")
+	onlyBase(t, pack)
 	a.requireSilence(t)
 	b.requireSilence(t)
 }

@@ -164,3 +164,41 @@ func testUpdateUsage(t *testing.T, p *platform, packs osbPacks) {
 	inside(t, credentials, "echo 1000 >/srv/data/usage")
 	p.patch(t, instancePath(id), small).Require(t, http.StatusOK)
 }
+
+// Section "Updating a Service Instance": after a failure nothing has changed, and
+// the answer tells whether the instance can be used and the update repeated.
+func testUpdateFailed(t *testing.T, p *platform, packs osbPacks) {
+	service := p.service(t, packs.tiny)
+	id := p.instance(t, service, "small", fields{"parameters": fields{"color": "red"}})
+	_, credentials := p.bind(t, service, "small", id)
+	inside(t, credentials, "echo kept >/srv/data/file")
+	path := instancePath(id)
+	bad := fields{"service_id": service.ID, "plan_id": service.plan(t, "large"), "parameters": fields{"fail": "run"}}
+	check := func(told map[string]any) {
+		t.Helper()
+		if told["instance_usable"] != true {
+			t.Errorf("an update that failed: %v", told)
+		}
+		if _, ok := told["update_repeatable"].(bool); !ok {
+			t.Errorf("it is not told whether the update can be repeated: %v", told)
+		}
+		fetched := p.get(t, path).Require(t, http.StatusOK)
+		if parameters, _ := fetched.Fields(t)["parameters"].(map[string]any); fetched.Fields(t)["plan_id"] != service.plan(t, "small") || parameters["color"] != "red" {
+			t.Errorf("the update that failed has changed the instance: %s", fetched)
+		}
+		if seen := inside(t, credentials, "cat /srv/data/file; echo $SVP_PLAN $PLAN_COLOR"); seen != "kept\nsmall red\n" {
+			t.Errorf("the update that failed has changed what the scripts see: %q", seen)
+		}
+	}
+	task := operation(t, p.async(t, http.MethodPatch, path, nil, bad))
+	if state, description := p.await(t, path, task); state != failed || description == "" {
+		t.Errorf("an update that fails is %s: %q", state, description)
+	}
+	check(p.poll(t, path, task).Fields(t))
+	answer, err := p.TryDo(t.Context(), svptest.Request{Method: http.MethodPatch, Path: path, Body: bad})
+	if err != nil || answer.Status != http.StatusInternalServerError {
+		t.Fatalf("a client that waits is not told that it failed: %v, %s", err, answer)
+	}
+	check(answer.Fields(t))
+	p.patch(t, path, fields{"service_id": service.ID, "plan_id": service.plan(t, "large")}).Require(t, http.StatusOK)
+}
