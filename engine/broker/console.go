@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 
 	"github.com/servicepack/svp/engine"
 	"github.com/servicepack/svp/engine/broker/dashboard"
@@ -17,6 +18,7 @@ import (
 type ConsoleEngine interface {
 	Info(ctx context.Context, name string) (engine.Instance, error)
 	Usage(ctx context.Context, name string) (bytes int64, known bool, err error)
+	Consumption(ctx context.Context, name string) (engine.Consumption, error)
 	Env(ctx context.Context, name string, view engine.View) (envvar.Set, envvar.Service, error)
 	Logs(ctx context.Context, o engine.LogsOptions, stdout, stderr io.Writer) error
 }
@@ -25,12 +27,19 @@ type ConsoleEngine interface {
 type Console struct {
 	broker *Broker
 	engine ConsoleEngine
+
+	mu sync.Mutex
+	// last are the samples of what instances use, by name; two of them tell of
+	// the load.
+	last map[string]engine.Consumption
 }
 
 var _ dashboard.Source = (*Console)(nil)
 
 // NewConsole makes the console of a broker.
-func NewConsole(b *Broker, e ConsoleEngine) *Console { return &Console{broker: b, engine: e} }
+func NewConsole(b *Broker, e ConsoleEngine) *Console {
+	return &Console{broker: b, engine: e, last: map[string]engine.Consumption{}}
+}
 
 // Instances lists what the store knows; the host is not asked about each.
 func (c *Console) Instances(ctx context.Context) ([]dashboard.Instance, error) {
@@ -98,6 +107,31 @@ func (c *Console) measure(ctx context.Context, name string, shown *dashboard.Ins
 		return
 	}
 	shown.Storage.Used, shown.Storage.Measured = float64(used), known
+	sample, err := c.engine.Consumption(ctx, name)
+	if err != nil {
+		return // it has just been stopped
+	}
+	shown.Memory.Used, shown.Memory.Measured = float64(sample.MemoryBytes), true
+	shown.CPUs.Used, shown.CPUs.Measured = c.load(name, sample)
+}
+
+// maxSamples bounds how many instances are remembered at which somebody looked.
+const maxSamples = 1000
+
+// load is how many processors were busy since the last sample, where there is one.
+func (c *Console) load(name string, sample engine.Consumption) (processors float64, known bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	before, known := c.last[name]
+	if !known && len(c.last) >= maxSamples {
+		clear(c.last)
+	}
+	c.last[name] = sample
+	elapsed := sample.Taken.Sub(before.Taken)
+	if !known || elapsed <= 0 || sample.Processor < before.Processor {
+		return 0, false // the first, or it was restarted meanwhile
+	}
+	return float64(sample.Processor-before.Processor) / float64(elapsed), true
 }
 
 func (c *Console) find(ctx context.Context, id string) (*store.Instance, error) {
