@@ -50,6 +50,10 @@ func sections() []section {
 		{"concurrent", "sixteen instances of redis at once against the floor", (*bench).concurrent},
 		{"size", "images against the smallest that can run the service", (*bench).size},
 		{"startup", "how long svp takes to do nothing", (*bench).startup},
+		{"catalog", "how often a broker's catalog can be asked for", (*bench).catalog},
+		{"records", "how much memory a broker needs with many instances on record", (*bench).records},
+		{"provision", "from a platform's request to the instance, against svp up", (*bench).provision},
+		{"provisions", "sixteen instances that a platform asks for at once, against the floor", (*bench).provisions},
 	}
 }
 

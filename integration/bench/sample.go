@@ -55,6 +55,20 @@ func alternate(ctx context.Context, pairs int, one, other measurement) (ones, ot
 	return ones, others, nil
 }
 
+// inTurns measures all of them again and again, each time beginning with another.
+func inTurns(ctx context.Context, rounds int, measurements ...measurement) ([]sample, error) {
+	taken := make([]sample, len(measurements))
+	for round := range rounds {
+		for i := range measurements {
+			turn := (round + i) % len(measurements)
+			if err := taken[turn].add(ctx, measurements[turn]); err != nil {
+				return taken, err
+			}
+		}
+	}
+	return taken, nil
+}
+
 func (s *sample) add(ctx context.Context, measure measurement) error {
 	took, err := measure(ctx)
 	if err != nil {

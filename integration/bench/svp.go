@@ -19,15 +19,20 @@ type finished struct {
 	peak   int64 // bytes of memory
 }
 
-// svp runs the program that is measured. It has no terminal, configuration or
-// cache but the bench's own.
+// svp runs the program that is measured.
 func (b *bench) svp(ctx context.Context, args ...string) (finished, error) {
+	return finish(b.svpCommand(ctx, args...))
+}
+
+// svpCommand is a call of the program that is measured. It has no terminal,
+// configuration or cache but the bench's own.
+func (b *bench) svpCommand(ctx context.Context, args ...string) *exec.Cmd {
 	command := b.command(ctx, b.program, args...)
 	for _, kind := range []string{"CONFIG", "DATA", "CACHE", "STATE"} {
 		command.Env = append(command.Env, "XDG_"+kind+"_HOME="+b.work+"/"+strings.ToLower(kind))
 	}
 	command.Env = append(command.Env, "SVP_NETWORK="+b.network)
-	return finish(command)
+	return command
 }
 
 // command is a command that ends by itself when it is interrupted.
