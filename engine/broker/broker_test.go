@@ -433,6 +433,7 @@ func TestParametersFollowTheSchema(t *testing.T) {
 	w.engine.mu.Unlock()
 	w.stop()
 	w.start()
+	w.call("GET", "/v2/catalog", "").require(200, "http://json-schema.org/draft-06/schema#")
 	with := func(parameters string) string {
 		return strings.Replace(w.provisionBody("small"), "{", `{"parameters":`+parameters+`,`, 1)
 	}

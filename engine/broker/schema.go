@@ -24,22 +24,47 @@ func newSchemas(declared engine.OfferSchemas) (schemas, error) {
 	compiled := schemas{declared: declared}
 	for _, one := range []struct {
 		field  string
-		text   json.RawMessage
+		text   *json.RawMessage
 		target **jsonschema.Schema
 	}{
-		{"instance_create", declared.InstanceCreate, &compiled.create},
-		{"instance_update", declared.InstanceUpdate, &compiled.update},
-		{"binding_create", declared.BindingCreate, &compiled.bind},
+		{"instance_create", &compiled.declared.InstanceCreate, &compiled.create},
+		{"instance_update", &compiled.declared.InstanceUpdate, &compiled.update},
+		{"binding_create", &compiled.declared.BindingCreate, &compiled.bind},
 	} {
-		if len(one.text) == 0 {
+		if len(*one.text) == 0 {
 			continue
 		}
 		var err error
-		if *one.target, err = compile(one.text); err != nil {
+		if *one.text, err = withDialect(*one.text); err == nil {
+			*one.target, err = compile(*one.text)
+		}
+		if err != nil {
 			return schemas{}, fmt.Errorf("servicepack.yaml: schemas.%s: %w", one.field, err)
 		}
 	}
 	return compiled, nil
+}
+
+// dialect is that of a schema which names none: the one that every platform knows
+// (Input Parameters Schema Object: draft v4 or later, and "$schema" must be there).
+const dialect = "http://json-schema.org/draft-04/schema#"
+
+func withDialect(text json.RawMessage) (json.RawMessage, error) {
+	var schema map[string]json.RawMessage
+	if err := json.Unmarshal(text, &schema); err != nil {
+		return nil, fmt.Errorf("a schema is an object: %w", err)
+	}
+	if _, named := schema["$schema"]; named {
+		return text, nil
+	}
+	if schema == nil {
+		schema = map[string]json.RawMessage{}
+	}
+	var err error
+	if schema["$schema"], err = json.Marshal(dialect); err != nil {
+		return nil, err
+	}
+	return json.Marshal(schema)
 }
 
 // compile reads a schema that stands on its own: it may refer to no other, since
