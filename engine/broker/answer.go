@@ -23,7 +23,9 @@ type answer struct {
 	// prompt is how long a client that polls is kept waiting nevertheless, when
 	// the operation is expected to end within that time.
 	prompt time.Duration
-	// retryAfter asks the client to wait that long before it polls again.
+	// polls tells that the client is to poll, and retryAfter how long it should
+	// wait before it does.
+	polls      bool
 	retryAfter time.Duration
 }
 
@@ -39,7 +41,7 @@ func (b *Broker) settle(ctx context.Context, a answer, async bool) (answer, erro
 		return a, nil
 	}
 	if async && !b.endsWithin(ctx, *a.operation, a.prompt) {
-		return answer{status: http.StatusAccepted, body: a.pending, retryAfter: b.retryAfter(*a.operation)}, nil
+		return answer{status: http.StatusAccepted, body: a.pending, polls: true, retryAfter: b.retryAfter(*a.operation)}, nil
 	}
 	ended, err := b.wait(ctx, *a.operation)
 	if err != nil {
@@ -93,8 +95,19 @@ func usability(ended store.Operation) (usable, repeatable *bool) {
 	return nil, nil
 }
 
-// retryAfter is how long a client should wait: an operation that has just begun
-// may soon end, one that builds an image takes minutes.
+// retryAfter is how long a client should wait: a tenth of the time that it has
+// waited already, so that it learns of the end soon whether that comes after a
+// second or after minutes. One that is told to come back at once is held, as
+// heldPoll says.
 func (b *Broker) retryAfter(operation store.Operation) time.Duration {
-	return min(max(b.now().Sub(operation.Started)/4, time.Second), 15*time.Second).Round(time.Second)
+	return min(b.now().Sub(operation.Started)/10, 15*time.Second).Truncate(time.Second)
+}
+
+// heldPoll is how long a client that polls is kept waiting for the end of a young
+// operation: seconds, in which Retry-After counts, are long beside it.
+const heldPoll = time.Second
+
+// holds tells whether who polls the operation is held.
+func (b *Broker) holds(operation store.Operation) bool {
+	return operation.State == store.InProgress && b.retryAfter(operation) == 0
 }

@@ -12,9 +12,31 @@ import (
 // binding (Polling Last Operation). The operations of what is gone are remembered
 // for a while, so that who polls a deletion learns that it succeeded.
 func (b *Broker) lastOperation(ctx context.Context, instanceID, bindingID, operationID string) (answer, error) {
-	var operation *store.Operation
-	var instance *store.Instance
-	err := b.config.Store.Transact(ctx, instanceID, false, func(tx *store.Tx) (err error) {
+	operation, instance, err := b.findOperation(ctx, instanceID, bindingID, operationID)
+	if err == nil && operation != nil && b.holds(*operation) && b.endsWithin(ctx, *operation, heldPoll) {
+		operation, instance, err = b.findOperation(ctx, instanceID, bindingID, operationID)
+	}
+	if err != nil {
+		return answer{}, err
+	}
+	if operation == nil {
+		return answer{}, osb.NotFound("there has been no such operation")
+	}
+	body := osb.LastOperation{State: osb.State(operation.State), Description: operation.Description}
+	body.InstanceUsable, body.UpdateRepeatable = usability(*operation)
+	result := answer{status: http.StatusOK}
+	if operation.State == store.InProgress {
+		body.Description = b.step(operation, instance)
+		result.polls, result.retryAfter = true, b.retryAfter(*operation)
+	}
+	result.body = body
+	return result, nil
+}
+
+// findOperation finds the operation of that id on the instance or the binding, or
+// the latest where the client does not say which; nil when there was none.
+func (b *Broker) findOperation(ctx context.Context, instanceID, bindingID, operationID string) (operation *store.Operation, instance *store.Instance, err error) {
+	err = b.config.Store.Transact(ctx, instanceID, false, func(tx *store.Tx) (err error) {
 		if instance, err = tx.Instance(ctx); err != nil {
 			return err
 		}
@@ -34,21 +56,7 @@ func (b *Broker) lastOperation(ctx context.Context, instanceID, bindingID, opera
 		operation = named
 		return nil
 	})
-	if err != nil {
-		return answer{}, err
-	}
-	if operation == nil {
-		return answer{}, osb.NotFound("there has been no such operation")
-	}
-	body := osb.LastOperation{State: osb.State(operation.State), Description: operation.Description}
-	body.InstanceUsable, body.UpdateRepeatable = usability(*operation)
-	result := answer{status: http.StatusOK}
-	if operation.State == store.InProgress {
-		body.Description = b.step(operation, instance)
-		result.retryAfter = b.retryAfter(*operation)
-	}
-	result.body = body
-	return result, nil
+	return operation, instance, err
 }
 
 // step tells a user of the platform what is being done.

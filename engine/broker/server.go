@@ -95,7 +95,7 @@ func (b *Broker) serve(w http.ResponseWriter, r *http.Request) {
 		b.refuse(w, r, refusal)
 		return
 	}
-	if result.retryAfter > 0 {
+	if result.polls {
 		w.Header().Set("Retry-After", strconv.Itoa(int(result.retryAfter.Seconds())))
 	}
 	if err := osb.WriteJSON(w, result.status, result.body); err != nil {

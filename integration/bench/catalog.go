@@ -63,7 +63,9 @@ func (b *bench) catalog(ctx context.Context) (err error) {
 	return nil
 }
 
-func inMilliseconds(d time.Duration) string { return fmt.Sprintf("%.2f", float64(d.Microseconds())/1000) }
+func inMilliseconds(d time.Duration) string {
+	return fmt.Sprintf("%.2f", float64(d.Microseconds())/1000)
+}
 
 // tinyQuery is all that a pack needs to be offered.
 const tinyQuery = `#!/bin/sh

@@ -1,0 +1,30 @@
+package broker_test
+
+import (
+	"testing"
+	"time"
+)
+
+// Who polls an operation that has just begun is told of its end when that comes,
+// and is not asked to wait for longer than the operation may take.
+func TestPollIsHeld(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	open := w.engine.gate("Up")
+	defer open()
+	const path = "/v2/service_instances/one"
+	begun := w.call("PUT", path+"?accepts_incomplete=true", w.provisionBody("small")).require(202)
+	if wait := begun.header.Get("Retry-After"); wait != "0" {
+		t.Errorf("Retry-After: %q", wait)
+	}
+	polled := make(chan reply, 1)
+	start := time.Now()
+	go func() { polled <- w.call("GET", path+"/last_operation?operation="+begun.operation(), "") }()
+	select {
+	case early := <-polled:
+		t.Fatalf("answered before the end, after %v: %s", time.Since(start), early.body)
+	case <-time.After(50 * time.Millisecond):
+	}
+	open()
+	(<-polled).require(200, "succeeded")
+}
