@@ -18,8 +18,7 @@ import (
 var talkative = map[string]string{
 	"bin/query": query("version) echo 1 ;; secrets) echo TOKEN ;; components) echo front; echo back ;; ports) echo 7000 ;;\n" +
 		"env) echo \"URL=tiny://app:$TOKEN@%IP:7000/a%20b\" ;;")["bin/query"],
-	"bin/run":    "#!/bin/sh\necho \"$1 <b>begins</b> & runs\"\ntouch /run/tiny\n" + idle,
-	"bin/health": "",
+	"bin/run": "#!/bin/sh\necho \"$1 <b>begins</b> & runs\"\ntouch /run/tiny\n" + idle,
 	"servicepack.yaml": "version: 1.0.0\ndescription: It talks\nplans: [{name: small, description: Little, limits: {memory: 64m}}]\n" +
 		"catalog: {display_name: The Talker}\n",
 }

@@ -65,13 +65,18 @@ func (h *Handler) instanceContent(ctx context.Context, v visit, revealed bool) (
 		Log:  newLogView(h.instancePath(v.id), live.Instance, ""),
 	}
 	variables, err := h.source.Credentials(ctx, v.id)
-	if err != nil {
-		h.log.ErrorContext(ctx, "dashboard: read the credentials", "instance", v.id, "error", err)
-		content.Credentials.Failed = true
-		return content, nil
-	}
 	content.Credentials = newCredentialsView(variables, revealed)
-	return content, nil
+	content.Credentials.Failed = h.partFailed(ctx, "credentials", v.id, err)
+	return content, ctx.Err()
+}
+
+// partFailed logs why a part of the page cannot be shown, unless nobody waits for
+// it any more.
+func (h *Handler) partFailed(ctx context.Context, part, id string, err error) bool {
+	if err != nil && ctx.Err() == nil {
+		h.log.ErrorContext(ctx, "dashboard: read the "+part, "instance", id, "error", err)
+	}
+	return err != nil
 }
 
 // live reads what changes. Parts that cannot be read are left out, and say so.
@@ -81,15 +86,11 @@ func (h *Handler) live(ctx context.Context, id string) (liveView, error) {
 		return liveView{}, fmt.Errorf("read the instance: %w", err)
 	}
 	view := liveView{Instance: instance, Meters: meters(instance)}
-	if view.Bindings, err = h.source.Bindings(ctx, id); err != nil {
-		h.log.ErrorContext(ctx, "dashboard: read the bindings", "instance", id, "error", err)
-		view.BindingsFailed = true
-	}
-	if view.Operations, err = h.source.Operations(ctx, id); err != nil {
-		h.log.ErrorContext(ctx, "dashboard: read the operations", "instance", id, "error", err)
-		view.OperationsFailed = true
-	}
-	return view, nil
+	view.Bindings, err = h.source.Bindings(ctx, id)
+	view.BindingsFailed = h.partFailed(ctx, "bindings", id, err)
+	view.Operations, err = h.source.Operations(ctx, id)
+	view.OperationsFailed = h.partFailed(ctx, "operations", id, err)
+	return view, ctx.Err()
 }
 
 func newLogView(path string, instance Instance, chosen string) logView {
