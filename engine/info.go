@@ -107,7 +107,7 @@ func (i *instance) public() Instance {
 		Contract: strconv.Itoa(i.service.Contract), Plan: i.service.Plan,
 		Image: plan.InstanceReference(i.identity.ID, i.identity.Name), Network: i.identity.Network,
 		Ports: []string{}, Published: []string{}, Components: []Component{}, Volumes: []Volume{},
-		Created: i.image.Created,
+		Created: i.created(),
 	}
 	if i.identity.Address.IsValid() {
 		shown.Address = i.identity.Address.String()
@@ -128,6 +128,14 @@ func (i *instance) public() Instance {
 		})
 	}
 	return shown
+}
+
+// created is when the instance was made. Its image may be younger.
+func (i *instance) created() time.Time {
+	if created, err := time.Parse(time.RFC3339, i.image.Labels[driver.LabelInstanceCreated]); err == nil {
+		return created
+	}
+	return i.image.Created
 }
 
 // services are the containers of the components, in the pack's order.

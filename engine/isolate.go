@@ -114,7 +114,7 @@ func (q *isolatedQuerier) create(ctx context.Context, questions []pack.Question)
 		return "", err
 	}
 	input := plan.QueryInput{
-		Image: image.ID, Limit: pack.DefaultQueryLimit, Messages: pack.QueryMessages, Operation: operation,
+		Pack: q.dir.Name(), Image: image.ID, Limit: pack.DefaultQueryLimit, Messages: pack.QueryMessages, Operation: operation,
 	}
 	for _, question := range questions {
 		input.Questions = append(input.Questions, question.Key)

@@ -27,6 +27,10 @@ type launch struct {
 	mu   sync.Mutex
 	undo []func(context.Context) error
 
+	// fresh are containers of an instance that existed, made anew: the host is to
+	// restart them when they have been ready once.
+	fresh []string
+
 	// running are the containers that are to become ready.
 	running []runningContainer
 }

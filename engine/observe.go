@@ -42,19 +42,6 @@ type leftovers struct {
 	baseImages []driver.Image
 }
 
-// unreadableInstance is an instance whose labels cannot be read.
-type unreadableInstance struct {
-	id, name  string
-	baseImage string
-	err       error
-}
-
-// Error says which instance it is, and why.
-func (u *unreadableInstance) Error() string { return fmt.Sprintf("instance %s: %v", u.name, u.err) }
-
-// Unwrap gives the cause.
-func (u *unreadableInstance) Unwrap() error { return u.err }
-
 // instance is an instance as it stands on the container host. It is there as
 // long as its image is, or a container that was not left half made.
 type instance struct {
@@ -228,17 +215,6 @@ func newWorld(images []driver.Image, containers []driver.Container, volumes []dr
 		return cmp.Or(cmp.Compare(a.identity.Name, b.identity.Name), cmp.Compare(a.identity.ID, b.identity.ID))
 	})
 	return w
-}
-
-// leaveOut leaves out an instance, so that all others can be worked with.
-func (w *world) leaveOut(id, name string, image driver.Image, err error) {
-	w.unreadable = append(w.unreadable, &unreadableInstance{
-		id: id, name: name, baseImage: image.Labels[driver.LabelBaseImage], err: err,
-	})
-}
-
-func (w *world) isUnreadable(id string) bool {
-	return slices.ContainsFunc(w.unreadable, func(u *unreadableInstance) bool { return u.id == id })
 }
 
 // holdersLast puts containers in the order in which they can be removed: Podman
@@ -441,16 +417,6 @@ func (w *world) find(name string) (*instance, error) {
 		return nil, err
 	}
 	return nil, ErrNoInstance
-}
-
-// checkReadable refuses a name whose instance cannot be worked with.
-func (w *world) checkReadable(name string) error {
-	for _, unreadable := range w.unreadable {
-		if unreadable.name == name {
-			return fmt.Errorf("%w: %w", ErrUnreadable, unreadable.err)
-		}
-	}
-	return nil
 }
 
 func invalidName(name string) error {

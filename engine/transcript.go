@@ -34,7 +34,7 @@ func newTranscript(questions int) *transcript {
 
 // errEnded is what a pack gets to hear when it has ended its own container, or
 // the memory of that has run out.
-var errEnded = errors.New("the container in which it is asked has ended; does it use too much memory?")
+var errEnded = errors.New("the container in which it is asked has ended; does it use too much memory, or start too many processes?")
 
 // listen returns the replies when all are there, or when those that are missing
 // are late. An error tells that the pack could not be asked; ended tells that

@@ -3,6 +3,7 @@ package engine
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"time"
@@ -90,6 +91,10 @@ func (e *Engine) updatedService(ctx context.Context, o UpdateOptions, found *ins
 // describeAgain asks the pack of an instance, which may have changed since.
 func (e *Engine) describeAgain(ctx context.Context, packName string, found *instance) (pack.Descriptor, error) {
 	opened, err := e.openPack(packName)
+	var failed *Error
+	if errors.As(err, &failed) && failed.Kind == NotFound && packName == found.service.Pack {
+		failed.Hint = "name the folder of the instance's pack with -b"
+	}
 	if err != nil {
 		return pack.Descriptor{}, err
 	}
@@ -185,6 +190,7 @@ func (e *Engine) recordPlan(ctx context.Context, c change) (recorded driver.Imag
 	}
 	planned, err := plan.PlanInstance(plan.InstanceInput{
 		Service: c.wanted, Identity: c.found.identity, Base: c.found.image.Labels[driver.LabelBaseImage], Operation: operation,
+		Created: c.found.created(),
 	})
 	if err != nil {
 		return driver.Image{}, err
@@ -251,9 +257,11 @@ func (e *Engine) removeStale(ctx context.Context, found *instance) error {
 		if err != nil || service.SamePlan(found.service) {
 			continue
 		}
-		err = e.removeContainers(ctx, found)
+		if err := e.removeContainers(ctx, found); err != nil {
+			return err
+		}
 		found.containers = nil
-		return err
+		return nil
 	}
 	return nil
 }

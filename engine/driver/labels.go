@@ -54,6 +54,9 @@ const (
 	// LabelPublish is the instance's published ports, as
 	// "127.0.0.1:15432:5432/tcp", separated by blanks.
 	LabelPublish = "org.servicepack.instance.publish"
+	// LabelInstanceCreated is when the instance was made (RFC 3339); on the images
+	// of instances that were updated since, which are younger.
+	LabelInstanceCreated = "org.servicepack.instance.created"
 	// LabelVolumePath is where a volume belongs in the instance's containers.
 	LabelVolumePath = "org.servicepack.volume.path"
 

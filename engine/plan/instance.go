@@ -35,6 +35,8 @@ type InstanceInput struct {
 	// Base is the id of the base image.
 	Base      string
 	Operation Operation
+	// Created is when the instance was made; zero: now.
+	Created time.Time
 	// Token, when not empty, makes the plan a first start: the primary
 	// container sets the instance up, prints the token, is committed, and goes
 	// on as the service.
@@ -76,6 +78,9 @@ func PlanInstance(in InstanceInput) (Instance, error) {
 		return Instance{}, err
 	}
 	plan.Commit = commitSpec(in.Service, imageLabels.With(labels), InstanceReference(in.Identity.ID, in.Identity.Name))
+	if !in.Created.IsZero() {
+		plan.Commit.Labels[driver.LabelInstanceCreated] = in.Created.UTC().Format(time.RFC3339)
+	}
 	// Published ports are told of also when there are none: what is made from the
 	// image of another instance has the labels of that one, where its own are silent.
 	published := FormatPublish(in.Identity.Publish)

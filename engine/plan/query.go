@@ -11,6 +11,7 @@ import (
 // QueryInput is what the plan of the container that isolates a pack's queries
 // depends on.
 type QueryInput struct {
+	Pack      string // its name
 	Image     string
 	Questions []string // keys, each is asked
 	Limit     int64    // bytes of an answer
@@ -44,7 +45,7 @@ func PlanQuery(in QueryInput) driver.ContainerSpec {
 			"/bin/sh", "-c", queryScript, "sh", strconv.FormatInt(in.Limit+1, 10), strconv.FormatInt(in.Messages+1, 10),
 		}, in.Questions...),
 		Labels: in.Operation.Labels().With(driver.Labels{
-			driver.LabelPhase: driver.PhaseInstance, driver.LabelRole: driver.RoleScratch,
+			driver.LabelPack: in.Pack, driver.LabelPhase: driver.PhaseInstance, driver.LabelRole: driver.RoleScratch,
 		}),
 		Input: true, Isolated: true,
 		Limits: driver.Limits{MemoryBytes: queryMemory + size + answers + queryScratch},
@@ -68,8 +69,9 @@ func QuerySecretsFile(question int) string {
 }
 
 // queryScript asks all questions at the same time. $1 and $2 are one more than the
-// bytes of an answer and of messages that are kept, the rest are the keys. The
-// names of variables do not matter where a query runs: secrets may have them.
+// bytes of an answer and of messages that are kept, the rest are the keys. A query
+// runs where no variable of the script is looked at any more: secrets may have any
+// name. The shell's own remarks, as on a query that was killed, are nobody's.
 const queryScript = `
 limit=$1 messages=$2
 shift 2
@@ -83,10 +85,10 @@ ask() {
 				unset PWD OLDPWD
 				[ ! -e ` + queryDir + `/"$1".env ] || { set -a; . ` + queryDir + `/"$1".env; set +a; }
 				exec bin/query "$2"
-			) </dev/null 3>&- 4>&-
+			) </dev/null 2>&5 3>&- 4>&- 5>&-
 			echo $? >` + queryDir + `/"$1".status
 			echo "$1" >&3
-		} 2>&1 >&4 | tail -c "$messages" 3>&- 4>&- >` + queryDir + `/"$1".messages
+		} 5>&1 >&4 2>/dev/null | tail -c "$messages" 3>&- 4>&- >` + queryDir + `/"$1".messages
 	} 4>&1 | head -c "$limit" 3>&- >` + queryDir + `/"$1".answer
 }
 echo ` + queriesBegin + ` >&3

@@ -1,0 +1,42 @@
+package engine
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/servicepack/svp/engine/driver"
+)
+
+// unreadableInstance is an instance whose labels cannot be read.
+type unreadableInstance struct {
+	id, name  string
+	baseImage string
+	err       error
+}
+
+// Error says which instance it is, and why.
+func (u *unreadableInstance) Error() string { return fmt.Sprintf("instance %s: %v", u.name, u.err) }
+
+// Unwrap gives the cause.
+func (u *unreadableInstance) Unwrap() error { return u.err }
+
+// leaveOut leaves out an instance, so that all others can be worked with.
+func (w *world) leaveOut(id, name string, image driver.Image, err error) {
+	w.unreadable = append(w.unreadable, &unreadableInstance{
+		id: id, name: name, baseImage: image.Labels[driver.LabelBaseImage], err: err,
+	})
+}
+
+func (w *world) isUnreadable(id string) bool {
+	return slices.ContainsFunc(w.unreadable, func(u *unreadableInstance) bool { return u.id == id })
+}
+
+// checkReadable refuses a name whose instance cannot be worked with.
+func (w *world) checkReadable(name string) error {
+	for _, unreadable := range w.unreadable {
+		if unreadable.name == name {
+			return fmt.Errorf("%w: %w", ErrUnreadable, unreadable.err)
+		}
+	}
+	return nil
+}
