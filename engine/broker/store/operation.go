@@ -16,10 +16,10 @@ const (
 	openOperations   = `SELECT ` + operationColumns + `, request FROM broker_operations WHERE instance_id = $1`
 )
 
-// What follows this in an INSERT or a DELETE refers to the operations in progress.
+// inProgress is the condition of the partial index, in its words.
 const inProgress = ` state = 'in progress'`
 
-// The lock on the instance keeps the sequence free of holes and races.
+// The lock on the instance keeps two from getting one number of the sequence.
 const insertOperation = `INSERT INTO broker_operations (` + operationColumns + `, request, sequence)
 	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12,
 		(SELECT coalesce(max(sequence), 0) + 1 FROM broker_operations WHERE instance_id = $2))
@@ -27,7 +27,7 @@ const insertOperation = `INSERT INTO broker_operations (` + operationColumns + `
 
 const updateOperation = `UPDATE broker_operations
 	SET state = $1, description = $2, updated = $3, request = coalesce($4, request)
-	WHERE id = $5 AND owner = $6 AND` + inProgress
+	WHERE id = $5 AND instance_id = $6 AND owner = $7 AND` + inProgress
 
 // An operation is abandoned when nobody who is alive owns it.
 const selectAbandoned = selectOperations + ` WHERE` + inProgress + ` AND NOT EXISTS (
@@ -136,7 +136,8 @@ func (tx *Tx) insertOperation(ctx context.Context, o *Operation) error {
 
 func (tx *Tx) updateOperation(ctx context.Context, o *Operation) error {
 	count, err := affected(ctx, tx.sql, updateOperation,
-		string(o.State), blob(o.Description), tx.now, nullable(tx.sealRequest(o)), blob(o.ID), blob(o.Owner))
+		string(o.State), blob(o.Description), tx.now, nullable(tx.sealRequest(o)),
+		blob(o.ID), blob(o.InstanceID), blob(o.Owner))
 	if err == nil && count == 0 {
 		return ErrNotOwner
 	}

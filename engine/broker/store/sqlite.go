@@ -46,7 +46,7 @@ func openSQLite(ctx context.Context, location string) (_ *sqlite, err error) {
 	if err := makePrivate(file); err != nil {
 		return nil, err
 	}
-	// The pool is full of connections that have waited for a lock long enough.
+	// Busy is a store only when somebody looks into it with another program.
 	shared := url.Values{"_pragma": {"busy_timeout(10000)", "foreign_keys(1)", "synchronous(FULL)", "cache_size(-1024)"}}
 	opened.writer, err = openPool(file, shared, url.Values{"_pragma": {"journal_mode(WAL)"}, "_txlock": {"immediate"}})
 	if err != nil {

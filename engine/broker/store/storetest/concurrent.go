@@ -217,12 +217,31 @@ func pooledOwner(t *testing.T, f Fixture) {
 		t.Fatal(ok, err)
 	}
 	wantError(t, "ready by another broker", s.ReadyPooled(t.Context(), pooled(1).Name, "broker-2"), store.ErrNotOwner)
+	withdraw := func(what string, want bool) {
+		t.Helper()
+		if got, err := s.WithdrawPooled(t.Context(), pooled(1).Name, "broker-2"); err != nil || got != want {
+			t.Errorf("withdraw %s: %v, %v; want %v", what, got, err, want)
+		}
+	}
+	withdraw("what is not ready", false)
+	if err := s.ReadyPooled(t.Context(), pooled(1).Name, "broker-1"); err != nil {
+		t.Error(err)
+	}
+	withdraw("what is ready", true)
+	withdraw("what is withdrawn", false)
+	if name := takePooled(t, s, "i", nil); name != "" {
+		t.Errorf("%q was withdrawn, and handed out", name)
+	}
+	if all, err := s.Pool(t.Context()); err != nil || len(all) != 1 || all[0].Ready || all[0].Owner != "broker-2" {
+		t.Errorf("withdrawn: %+v, %v; want it there, and broker-2's", all, err)
+	}
+	wantError(t, "ready by the one that it was withdrawn from", s.ReadyPooled(t.Context(), pooled(1).Name, "broker-1"), store.ErrNotOwner)
 	for _, want := range []bool{true, false} {
 		if got, err := s.DeletePooled(t.Context(), pooled(1).Name); err != nil || got != want {
 			t.Errorf("delete: %v, %v; want %v", got, err, want)
 		}
 	}
-	wantError(t, "ready after it was removed", s.ReadyPooled(t.Context(), pooled(1).Name, "broker-1"), store.ErrNotOwner)
+	wantError(t, "ready after it was removed", s.ReadyPooled(t.Context(), pooled(1).Name, "broker-2"), store.ErrNotOwner)
 	if all, err := s.Pool(t.Context()); err != nil || len(all) != 0 {
 		t.Errorf("the pool has %+v, %v", all, err)
 	}
