@@ -24,9 +24,13 @@ const (
 	windowDeadline = 5 * time.Minute
 )
 
-// startChromium starts a browser that nobody sees, which ends with the test.
-// .ci/chromium installs it.
-func startChromium(t *testing.T) context.Context {
+// chromium is a browser that nobody sees.
+type chromium struct {
+	ctx context.Context //nolint:containedctx // the library's name of a browser
+}
+
+// startChromium starts a browser, which ends with the test. .ci/chromium installs it.
+func startChromium(t *testing.T) *chromium {
 	t.Helper()
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.IgnoreCertErrors,
 		chromedp.Env("LD_PRELOAD="+buildPreload(t, "testdata/nonetlink.c")))
@@ -37,7 +41,7 @@ func startChromium(t *testing.T) context.Context {
 	if err := chromedp.Do(browser); err != nil {
 		t.Fatalf("start Chromium: %v; .ci/chromium installs it", err)
 	}
-	return browser
+	return &chromium{ctx: browser}
 }
 
 // buildPreload makes a library that goes before a program's own.
@@ -71,9 +75,10 @@ type window struct {
 	complaints []string // of the browser, about pages
 }
 
-func openWindow(t *testing.T, browser context.Context, l look) *window {
+// open opens a window for the test.
+func (c *chromium) open(t *testing.T, l look) *window {
 	t.Helper()
-	ctx, end := chromedp.NewContext(browser, chromedp.WithNewBrowserContext())
+	ctx, end := chromedp.NewContext(c.ctx, chromedp.WithNewBrowserContext())
 	t.Cleanup(end)
 	ctx, stop := context.WithTimeout(ctx, windowDeadline)
 	t.Cleanup(stop)

@@ -1,7 +1,6 @@
 package integration
 
 import (
-	"context"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -68,7 +67,7 @@ func TestDashboard(t *testing.T) {
 	t.Parallel()
 	f, browser := startFront(t), startChromium(t)
 	p, service, instance, link := startBoard(t, f, nil)
-	w := openWindow(t, browser, look{})
+	w := browser.open(t, look{})
 	w.visit(link)
 	w.waitFor("The Talker", "org-<1>", "running", "7000/tcp", "provision", "succeeded", "64 MiB", "front <b>begins</b> & runs")
 	if address := w.address(); strings.Contains(address, "access=") {
@@ -119,8 +118,8 @@ func lookAtCredentials(t *testing.T, w *window, token string) {
 }
 
 // On a phone, in the dark.
-func lookWithoutJavaScript(t *testing.T, browser context.Context, link, name, token string) {
-	w := openWindow(t, browser, look{width: 390, dark: true, noScript: true})
+func lookWithoutJavaScript(t *testing.T, browser *chromium, link, name, token string) {
+	w := browser.open(t, look{width: 390, dark: true, noScript: true})
 	w.visit(link)
 	w.waitFor(name, "running", "Reveal")
 	w.requireAccessible()
@@ -138,22 +137,26 @@ func lookWithoutJavaScript(t *testing.T, browser context.Context, link, name, to
 	w.requireNoComplaints()
 }
 
-func lookAsOperator(t *testing.T, browser context.Context, f *front, name string) {
+func lookAsOperator(t *testing.T, browser *chromium, f *front, name string) {
 	index, err := url.Parse(f.URL + "/dashboard/")
 	if err != nil {
 		t.Fatal(err)
 	}
-	response, err := f.Client().Get(index.String())
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, index.String(), http.NoBody)
 	if err != nil {
 		t.Fatal(err)
 	}
-	response.Body.Close()
+	response, err := f.Client().Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
 	if response.StatusCode != http.StatusUnauthorized {
 		t.Errorf("a stranger gets %s", response.Status)
 	}
 	index.User = url.UserPassword(svptest.BrokerUsername, svptest.BrokerPassword)
 	for _, l := range []look{{}, {width: 390, dark: true}} {
-		w := openWindow(t, browser, l)
+		w := browser.open(t, l)
 		w.visit(index.String())
 		w.waitFor("Services", name, "The Talker", "org-<1>")
 		w.requireAccessible()
@@ -181,7 +184,7 @@ func TestDashboardSignIn(t *testing.T) {
 		w.click("button")
 	}
 
-	w := openWindow(t, browser, look{})
+	w := browser.open(t, look{})
 	w.visit(link)
 	signIn(w, "keeper")
 	w.waitFor("keeper@example.com", "The Talker", "front <b>begins</b> & runs")
@@ -198,7 +201,7 @@ func TestDashboardSignIn(t *testing.T) {
 	w.visit(link)
 	w.waitFor("Username")
 
-	w = openWindow(t, browser, look{dark: true})
+	w = browser.open(t, look{dark: true})
 	w.visit(link)
 	signIn(w, "stranger")
 	w.waitFor("You may not see this page", "stranger@example.com")

@@ -46,7 +46,7 @@ const (
 // cookie is one that no script reads and that other sites' forms do not send. It
 // is not SameSite=Strict because people come from the pages of their platform.
 func (h *Handler) cookie(name, path, value string, lifetime time.Duration) *http.Cookie {
-	cookie := &http.Cookie{
+	cookie := &http.Cookie{ //nolint:gosec // Secure wherever there is TLS
 		Name: h.cookieName(name), Value: value, Path: path, MaxAge: int(lifetime.Seconds()),
 		Secure: h.secure(), HttpOnly: true, SameSite: http.SameSiteLaxMode,
 	}

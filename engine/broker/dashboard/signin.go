@@ -24,7 +24,7 @@ func (h *Handler) signIn(w http.ResponseWriter, r *http.Request) {
 	}
 	token := h.signer.seal(forSignIn, h.now().Add(signInLifetime), try)
 	http.SetCookie(w, h.cookie(signInCookie, h.callbackPath(), token, signInLifetime))
-	http.Redirect(w, r, address, http.StatusSeeOther)
+	http.Redirect(w, r, address, http.StatusSeeOther) //nolint:gosec // the provider says where people sign in
 }
 
 // callback is where the provider sends the browser back to.
@@ -63,10 +63,10 @@ func (h *Handler) callback(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, h.instancePath(instance), http.StatusSeeOther)
 }
 
-// errNotAllowed is the error when somebody has signed in who may not see the page.
-type errNotAllowed struct{ person string }
+// notAllowedError is the error when somebody has signed in who may not see the page.
+type notAllowedError struct{ person string }
 
-func (e errNotAllowed) Error() string { return e.person + " may not see this page" }
+func (e notAllowedError) Error() string { return e.person + " may not see this page" }
 
 // grant decides which session a person gets.
 func (h *Handler) grant(r *http.Request, who person, instance string) (session, error) {
@@ -80,7 +80,7 @@ func (h *Handler) grant(r *http.Request, who person, instance string) (session, 
 		return session{}, err
 	}
 	if !allowed {
-		return session{}, errNotAllowed{person: who.shown}
+		return session{}, notAllowedError{person: who.shown}
 	}
 	granted.Instance = []byte(instance)
 	return granted, nil
@@ -94,7 +94,7 @@ func (h *Handler) signInFailed(w http.ResponseWriter, r *http.Request, instance 
 		Text:   "Try again in a moment. If it stays like this, tell the operator of the broker.",
 		SignIn: h.signInPath(instance),
 	}
-	var notAllowed errNotAllowed
+	var notAllowed notAllowedError
 	switch {
 	case errors.As(err, &notAllowed):
 		page.Status, page.Title = http.StatusForbidden, "You may not see this page"

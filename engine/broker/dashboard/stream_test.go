@@ -48,7 +48,12 @@ func (v *visitor) stream(address string) (*bufio.Reader, context.CancelFunc) {
 	if err != nil {
 		v.t.Fatal(err)
 	}
-	v.t.Cleanup(func() { cancel(); response.Body.Close() })
+	v.t.Cleanup(func() {
+		cancel()
+		if err := response.Body.Close(); err != nil {
+			v.t.Errorf("close a stream: %v", err)
+		}
+	})
 	if response.StatusCode != http.StatusOK {
 		v.t.Fatalf("%s: %s", address, response.Status)
 	}
