@@ -156,7 +156,7 @@ func TestBrokerOperation(t *testing.T) {
 	change(t, os.WriteFile(users, []byte(svptest.BrokerUsername+":"+svptest.BrokerPassword+"\nsecond:with:colons\n"), 0o600))
 	p := startPlatform(t, svptest.BrokerOptions{
 		Packs: []string{pack}, TLS: true,
-		Flags: []string{"--tls-cert", certificate, "--tls-key", key, "--credentials-file", users, "--log-format", "json"},
+		Flags: []string{"--tls-cert", certificate, "--tls-key", key, "--credentials-file", users, "--log-format", "json", "--public-url", "https://broker.example.com"},
 	})
 	second := svptest.Request{Method: http.MethodGet, Path: "/v2/catalog", User: url.UserPassword("second", "with:colons")}
 	p.Do(t, second).Require(t, http.StatusOK)
@@ -180,7 +180,16 @@ func TestBrokerOperation(t *testing.T) {
 	p.Do(t, second).Require(t, http.StatusOK)
 
 	service := p.service(t, pack)
-	p.delete(t, instancePath(p.instance(t, service, "small")), service.ids(t, "small")).Require(t, http.StatusOK)
+	path := instancePath(newName(t))
+	begun := p.async(t, http.MethodPut, path, nil, service.provisionBody(t, "small"))
+	// Section "Provisioning": with the first answer.
+	if link, _ := begun.Fields(t)["dashboard_url"].(string); !strings.HasPrefix(link, "https://broker.example.com/dashboard/") {
+		t.Errorf("the dashboard is at %q", link)
+	}
+	if state, description := p.await(t, path, operation(t, begun)); state != succeeded {
+		t.Fatalf("the instance is %s: %s", state, description)
+	}
+	p.delete(t, path, service.ids(t, "small")).Require(t, http.StatusOK)
 	metrics := p.metrics(t)
 	for _, want := range []string{
 		`svp_broker_operations_total{kind="provision",result="succeeded"} 1`, `svp_broker_operations_total{kind="deprovision",result="succeeded"} 1`,

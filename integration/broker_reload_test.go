@@ -115,3 +115,44 @@ func testBrokerCheck(t *testing.T, folder, good, broken string) {
 	}
 	svp(t, "broker", "check", "--packs", good).Require(t, 0)
 }
+
+// Sections "Input Parameters Schema Object", "Service Offering Object" and "Service
+// Plan Object": a pack with which the catalog would be invalid is left out.
+func TestBrokerLeftOut(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	yaml := func(text string) map[string]string { return map[string]string{"servicepack.yaml": text} }
+	const id = "0b4c2c4e-2d1c-4f5e-9a55-3a1c5d0f7e11"
+	left := map[string]string{}
+	for what, text := range map[string]string{
+		"an external reference":  "schemas: {instance_create: {$ref: \"http://example.com/schema.json\"}}\n",
+		"a schema that is none":  "schemas: {instance_create: {type: nothing}}\n",
+		"a schema of 64 kB":      "schemas: {instance_create: {description: \"" + strings.Repeat("x", 66_000) + "\"}}\n",
+		"plans of one name":      "plans: [{name: one}, {name: one}]\n",
+		"a plan of another's id": "plans: [{name: one, id: " + id + "}, {name: two, id: " + id + "}]\n",
+		"an unknown permission":  "requires: [everything]\n",
+	} {
+		left[filepath.Base(addPack(t, folder, yaml(text)))] = what
+	}
+	first, second := addPack(t, folder, yaml("id: "+id+"\n")), addPack(t, folder, yaml("id: "+id+"\n"))
+	result := svp(t, "broker", "check", "--packs", folder, "--json").Require(t, 3)
+	var checked struct {
+		Services []struct{ Name string }
+		Broken   []struct{ Path, Error string }
+	}
+	if err := json.Unmarshal([]byte(result.Stdout), &checked); err != nil {
+		t.Fatalf("%v: %s", err, result)
+	}
+	if len(checked.Services) != 1 || checked.Services[0].Name != filepath.Base(first) && checked.Services[0].Name != filepath.Base(second) {
+		t.Errorf("of two services with one id, these are offered: %v", checked.Services)
+	}
+	for _, broken := range checked.Broken {
+		delete(left, filepath.Base(broken.Path))
+		if broken.Error == "" {
+			t.Errorf("it is not told what is wrong with %s", broken.Path)
+		}
+	}
+	for _, what := range left {
+		t.Errorf("a pack with %s is offered: %s", what, result)
+	}
+}

@@ -1,6 +1,11 @@
 package integration
 
 import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
 	"testing"
 
 	"github.com/servicepack/svp/integration/svptest"
@@ -74,4 +79,37 @@ func TestBroker(t *testing.T) {
 		}
 	})
 	p.requireSilence(t)
+}
+
+// The tests that the list of the specification's demands names are there, and none
+// is missing in it.
+func TestBrokerDemands(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../engine/broker/README.md")
+	change(t, err)
+	named := map[string]bool{}
+	for _, match := range regexp.MustCompile(`\*([a-z ]+)(/[a-z ]+)?\*`).FindAllStringSubmatch(string(text), -1) {
+		named[match[1]] = true
+		if osbTests[match[1]] == nil && match[1] != "italics" {
+			t.Errorf("the list names the test %q, which is not there", match[1])
+		}
+	}
+	for name := range osbTests {
+		if !named[name] {
+			t.Errorf("the list does not name the test %q", name)
+		}
+	}
+	files, err := filepath.Glob("broker*_test.go")
+	change(t, err)
+	var sources []byte
+	for _, file := range files {
+		source, err := os.ReadFile(file)
+		change(t, err)
+		sources = append(sources, source...)
+	}
+	for _, match := range regexp.MustCompile("`(TestBroker[A-Za-z]+)`").FindAllSubmatch(text, -1) {
+		if !bytes.Contains(sources, fmt.Appendf(nil, "func %s(", match[1])) {
+			t.Errorf("the list names %s, which is not there", match[1])
+		}
+	}
 }
