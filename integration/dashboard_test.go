@@ -54,12 +54,30 @@ func startBoard(t *testing.T, f *front, env []string, flags ...string) (p *platf
 	}
 	f.broker.Store(broker)
 	service = p.service(t, pack)
-	instance = p.instance(t, service, "small", fields{"organization_guid": "org-<1>"})
-	dashboardURL, _ = p.get(t, instancePath(instance)).Require(t, http.StatusOK).Fields(t)["dashboard_url"].(string)
-	if !strings.HasPrefix(dashboardURL, f.URL+"/dashboard/") {
-		t.Fatalf("dashboard_url is %q, want one below %s", dashboardURL, f.URL)
+	instance = newName(t)
+	body := service.provisionBody(t, "small").with(fields{"organization_guid": "org-<1>"})
+	first := p.async(t, http.MethodPut, instancePath(instance), nil, body).Require(t, http.StatusAccepted)
+	operation, _ := first.Fields(t)["operation"].(string)
+	if state, description := p.await(t, instancePath(instance), operation); state != succeeded {
+		t.Fatalf("the provision: %s: %s", state, description)
 	}
+	fetched := p.get(t, instancePath(instance)).Require(t, http.StatusOK)
+	if page := pageOf(t, f, fetched); page != pageOf(t, f, first) {
+		t.Errorf("the dashboard_url leads to another page once the instance is there: %s, and %s", page, pageOf(t, f, first))
+	}
+	dashboardURL, _ = first.Fields(t)["dashboard_url"].(string)
 	return p, service, instance, dashboardURL
+}
+
+// pageOf is the address, without what opens it, that the answer names.
+func pageOf(t *testing.T, f *front, answer svptest.Answer) string {
+	t.Helper()
+	link, _ := answer.Fields(t)["dashboard_url"].(string)
+	if !strings.HasPrefix(link, f.URL+"/dashboard/") {
+		t.Fatalf("dashboard_url is %q, want one below %s", link, f.URL)
+	}
+	page, _, _ := strings.Cut(link, "?")
+	return page
 }
 
 // A developer follows the link of the platform; an operator looks at all.

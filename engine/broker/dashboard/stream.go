@@ -59,13 +59,13 @@ func (h *Handler) logStream(w http.ResponseWriter, r *http.Request, v visit) {
 		return
 	}
 	defer release()
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	out := newLiveWriter(w)
-	if err := out.flush(); err != nil {
+	out, err := startLive(w, "text/plain; charset=utf-8", "")
+	if err != nil {
+		h.streamEnded(ctx, v, err)
 		return
 	}
 	lines := newLineWriter(func(line string) error { return out.send(line + "\n") })
-	err := h.source.Logs(ctx, v.id, r.URL.Query().Get("component"), true, lines)
+	err = h.source.Logs(ctx, v.id, r.URL.Query().Get("component"), true, lines)
 	h.streamEnded(ctx, v, err)
 	lines.end()
 }
@@ -77,11 +77,10 @@ func (h *Handler) events(w http.ResponseWriter, r *http.Request, v visit) {
 	if !ok {
 		return
 	}
-	w.Header().Set("Content-Type", eventStream)
-	w.Header().Set("X-Accel-Buffering", "no") // for nginx in front
-	out := newLiveWriter(w)
-	if err := out.send(fmt.Sprintf("retry: %d\n\n", reopenMillis)); err != nil {
+	out, err := startLive(w, eventStream, fmt.Sprintf("retry: %d\n\n", reopenMillis))
+	if err != nil {
 		release()
+		h.streamEnded(ctx, v, err)
 		return
 	}
 	var logs sync.WaitGroup
@@ -192,15 +191,19 @@ type liveWriter struct {
 	controller *http.ResponseController
 }
 
-func newLiveWriter(w http.ResponseWriter) *liveWriter {
-	return &liveWriter{w: w, controller: http.NewResponseController(w)}
+// startLive begins an answer of that type with some text.
+func startLive(w http.ResponseWriter, contentType, first string) (*liveWriter, error) {
+	l := &liveWriter{w: w, controller: http.NewResponseController(w)}
+	w.Header().Set("Content-Type", contentType)
+	w.Header().Set("X-Accel-Buffering", "no") // for nginx in front
+	return l, l.send(first)
 }
 
 func (l *liveWriter) send(text string) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	// The server's own limit is for answers that end. A recorder in a test has none.
-	if err := l.controller.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+	// The server's own limit is for answers that end.
+	if err := l.controller.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
 		return fmt.Errorf("extend the time limit: %w", err)
 	}
 	if _, err := l.w.Write([]byte(text)); err != nil {
@@ -208,5 +211,3 @@ func (l *liveWriter) send(text string) error {
 	}
 	return l.controller.Flush()
 }
-
-func (l *liveWriter) flush() error { return l.send("") }
