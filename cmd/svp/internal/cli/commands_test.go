@@ -53,8 +53,14 @@ func TestCommandsAskTheEngine(t *testing.T) {
 			"Since:2026-03-04 14:50:00 +0000 UTC Timestamps:false}",
 		"logs shop --since 2026-01-02": "Logs {Name:shop Component: Follow:false Tail:0 " +
 			"Since:2026-01-02 00:00:00 +0000 UTC Timestamps:false}",
-		"up ./p": "Up {Pack:./p Name: Plan: Secrets:[] Publish:[] Public:false Timeout:0s}",
-		"up p shop --plan big --secret A=s --public -p 80": "Up {Pack:p Name:shop Plan:big " +
+		"logs shop -n 0": "Logs {Name:shop Component: Follow:false Tail:-1 " +
+			"Since:0001-01-01 00:00:00 +0000 UTC Timestamps:false}",
+		"update shop --plan big":                      "Update {Name:shop Pack: Plan:big Parameters:map[] Timeout:0s}",
+		"update shop --parameter a=b= --parameter c=": "Update {Name:shop Pack: Plan: Parameters:map[a:b= c:] Timeout:0s}",
+		"update shop -b ./p --plan big --timeout 5m":  "Update {Name:shop Pack:./p Plan:big Parameters:map[] Timeout:5m0s}",
+		"up ./p":                 "Up {Pack:./p Name: Plan: Parameters:map[] Secrets:[] Publish:[] Public:false Timeout:0s}",
+		"up ./p --parameter a=b": "Up {Pack:./p Name: Plan: Parameters:map[a:b] Secrets:[] Publish:[] Public:false Timeout:0s}",
+		"up p shop --plan big --secret A=s --public -p 80": "Up {Pack:p Name:shop Plan:big Parameters:map[] " +
 			"Secrets:[{Name:A Value:[redacted]}] Publish:[{HostPort:0 Container:{Number:80 Protocol:tcp}}] Public:true Timeout:0s}",
 		"setup -b p -i base -t one --secret A=s": "Setup {Pack:p Base:base Tag:one Plan: " +
 			"Secrets:[{Name:A Value:[redacted]}] Timeout:0s}",

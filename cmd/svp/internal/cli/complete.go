@@ -75,13 +75,13 @@ func (c *completer) candidates(ctx context.Context, inv *invocation, open urfave
 	leaf := inv.leaf()
 	switch {
 	case open != nil:
-		return matching(c.flagValues(ctx, open.Names()[0]), word)
+		return matching(c.flagValues(ctx, inv, open.Names()[0]), word)
 	case len(inv.script) > 0:
 		return nil
 	case strings.HasPrefix(word, "--") && strings.Contains(word, "="):
 		name, value, _ := strings.Cut(word[2:], "=")
 		var whole []string
-		for _, candidate := range matching(c.flagValues(ctx, name), value) {
+		for _, candidate := range matching(c.flagValues(ctx, inv, name), value) {
 			if !strings.HasPrefix(candidate, ":") {
 				candidate = "--" + name + "=" + candidate
 			}
@@ -123,7 +123,7 @@ func flagWords(commands ...*command) []string {
 }
 
 // flagValues lists what may follow a flag.
-func (c *completer) flagValues(ctx context.Context, name string) []string {
+func (c *completer) flagValues(ctx context.Context, inv *invocation, name string) []string {
 	switch name {
 	case "format":
 		return envvar.Formats()
@@ -131,6 +131,8 @@ func (c *completer) flagValues(ctx context.Context, name string) []string {
 		return progressModes
 	case "view":
 		return []string{string(engine.ViewHost), string(engine.ViewNetwork)}
+	case "plan":
+		return c.plans(ctx, inv)
 	case "pack":
 		return c.packs()
 	case containerFlagName:
@@ -230,6 +232,24 @@ func (c *completer) packs() []string {
 		return names
 	})
 	return append(names, ":folders")
+}
+
+// plans lists those of the pack that the command is about.
+func (c *completer) plans(ctx context.Context, inv *invocation) []string {
+	return c.ask(func(b backend) []string {
+		pack := inv.arg(0)
+		if inv.name() == "update" {
+			instance, _ := b.Info(ctx, pack) // as in instances
+			pack = instance.Pack
+		}
+		for _, flag := range inv.flags {
+			if given, ok := strings.CutPrefix(flag, "--pack="); ok {
+				pack = given
+			}
+		}
+		info, _ := b.InspectPack(ctx, pack) // as in instances
+		return info.Plans
+	})
 }
 
 func (c *completer) systems(ctx context.Context) []string {

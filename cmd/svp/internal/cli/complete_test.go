@@ -31,6 +31,11 @@ func TestComplete(t *testing.T) {
 		"up redis |":                 "cache shop",
 		"build -b p|":                "postgresql :folders",
 		"ports --pack |":             "postgresql redis :folders",
+		"update |":                   "cache shop",
+		"update shop --plan |":       "small large",
+		"update shop --plan l|":      "large",
+		"up redis --plan=s|":         "--plan=small",
+		"update shop --pa|":          "--parameter --pack",
 		"env --format d|":            "dotenv docker",
 		"env --format = d|":          "dotenv docker", // bash cuts at "="
 		"env --format = |":           "dotenv shell json docker vcap servicebinding",
@@ -63,6 +68,7 @@ func TestComplete(t *testing.T) {
 			w := newWorld(t, "")
 			w.fake.instances = goldenInstances()
 			w.fake.images = []engine.OSImage{{Name: "debian/12"}}
+			w.fake.pack = engine.PackInfo{Plans: []string{"small", "large"}}
 			typed := strings.Split(strings.TrimSuffix(line, "|"), " ")
 			w.require(t, 0, append([]string{"__complete"}, typed...)...)
 			if diff := cmp.Diff(want, strings.Join(strings.Fields(w.out.String()), " ")); diff != "" {
