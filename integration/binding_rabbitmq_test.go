@@ -42,6 +42,8 @@ func testQueueRights(t *testing.T, i *serviceInstance) {
 		_ = opened.Close() // it should not be open
 		t.Errorf("a consumer gets into another virtual host")
 	}
+	// As a command that was killed leaves it.
+	svp(t, "extra", i.name, "ctl", "delete_user", "bind_rights").Require(t, 0)
 	svp(t, "unbind", i.name, "rights").Require(t, 0)
 	definitions := svp(t, "extra", i.name, "definitions").Require(t, 0).Stdout
 	if strings.Contains(definitions, "bind_rights") || !strings.Contains(definitions, `"news"`) || !strings.Contains(definitions, `"readers"`) {

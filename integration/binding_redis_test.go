@@ -35,6 +35,8 @@ func testRedisRights(t *testing.T, i *serviceInstance) {
 		{"ACL", "LIST"}, {"ACL", "SETUSER", "intruder"}, {"CONFIG", "GET", "*"}, {"MONITOR"}, {"SHUTDOWN"}, {"REPLICAOF", "NO", "ONE"},
 		{"CLIENT", "KILL", "USER", "default"}, {"MODULE", "LIST"}, {"SLOWLOG", "GET"},
 	})
+	// As a command that was killed leaves it.
+	svp(t, "client", i.name, "--", "ACL", "DELUSER", "bind_rights").Require(t, 0)
 	svp(t, "unbind", i.name, "rights").Require(t, 0)
 	if users := svp(t, "client", i.name, "--", "ACL", "USERS").Require(t, 0); strings.Contains(users.Stdout, "bind_rights") {
 		t.Errorf("an unbound consumer's user is left: %s", users)
