@@ -218,7 +218,7 @@ func TestBrokerStartRefused(t *testing.T) {
 	pack, folder := brokerPack(t, brokerTiny), t.TempDir()
 	open := filepath.Join(folder, "users")
 	change(t, os.WriteFile(open, []byte("a:b\n"), 0o600))
-	change(t, os.Chmod(open, 0o644)) //nolint:gosec // that is the point
+	change(t, os.Chmod(open, 0o644))
 	location := filepath.Join(folder, "broker.db")
 	credentials := []string{"SVP_BROKER_USERNAME=a", "SVP_BROKER_PASSWORD=b"}
 	for what, test := range map[string]struct {
@@ -300,7 +300,7 @@ func serialOf(t *testing.T, p *platform) int64 {
 	t.Helper()
 	address, err := url.Parse(p.URL)
 	change(t, err)
-	dialer := tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true}} //nolint:gosec // it is looked at, and not trusted
+	dialer := tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true}}
 	connection, err := dialer.DialContext(t.Context(), "tcp", address.Host)
 	change(t, err)
 	defer connection.Close()

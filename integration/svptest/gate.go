@@ -97,7 +97,7 @@ func (g *Gate) accept() {
 		if err != nil {
 			return
 		}
-		server, err := (&net.Dialer{}).Dial("unix", g.host) //nolint:noctx // closed with the gate
+		server, err := (&net.Dialer{}).Dial("unix", g.host) // closed with the gate
 		if err != nil || !g.keep(client, server) {
 			_ = client.Close() // the client sees a host that does not answer
 			continue

@@ -119,7 +119,7 @@ func (h *Host) remove(ctx context.Context, object Object) error {
 	var err error
 	switch object.Kind {
 	case "container":
-		err = h.API.ContainerRemove(ctx, object.ID, container.RemoveOptions{Force: true, RemoveVolumes: true})
+		err = h.removeContainer(ctx, object.ID)
 	case "image":
 		_, err = h.API.ImageRemove(ctx, object.ID, image.RemoveOptions{Force: true, PruneChildren: true})
 	case "volume":
@@ -131,6 +131,24 @@ func (h *Host) remove(ctx context.Context, object Object) error {
 		return nil
 	}
 	return fmt.Errorf("remove %v: %w", object, err)
+}
+
+// removeContainer also waits for the end of a removal that somebody else has
+// begun, as that of a broker that is gone.
+func (h *Host) removeContainer(ctx context.Context, id string) error {
+	ticker := time.NewTicker(pollInterval)
+	defer ticker.Stop()
+	for {
+		err := h.API.ContainerRemove(ctx, id, container.RemoveOptions{Force: true, RemoveVolumes: true})
+		if !cerrdefs.IsConflict(err) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-ticker.C:
+		}
+	}
 }
 
 // List lists what svp made for the pack (a folder's base name) or the instance,
