@@ -46,6 +46,8 @@ func Run(t *testing.T, f Fixture) {
 		"VolumesInUseAreNotRemoved":              volumesInUseAreNotRemoved,
 		"ConfinedContainersCannotGainPrivileges": confinedContainers,
 		"PublishedPortsAreExclusive":             publishedPortsAreExclusive,
+		"IsolatedContainersCanDoNoHarm":          isolatedContainers,
+		"LogsAreCut":                             logsAreCut,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, f) })
 	}
