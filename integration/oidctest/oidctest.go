@@ -4,13 +4,16 @@ package oidctest
 
 import (
 	"context"
+	"crypto/rand"
+	"html/template"
 	"log/slog"
+	"net/http"
 	"net/http/httptest"
 	"testing"
 
-	"github.com/zitadel/oidc/v3/example/server/exampleop"
 	"github.com/zitadel/oidc/v3/example/server/storage"
 	"github.com/zitadel/oidc/v3/pkg/oidc"
+	"github.com/zitadel/oidc/v3/pkg/op"
 )
 
 // Password is everybody's.
@@ -39,15 +42,62 @@ func Start(t testing.TB, redirectURI string, users ...User) *Provider {
 		people[user.Name] = user
 	}
 	clients := map[string]*storage.Client{p.ClientID: storage.WebClient(p.ClientID, p.ClientSecret, redirectURI)}
+	store := &groupStorage{Storage: storage.NewStorageWithClients(people, clients), people: people}
 	// The issuer is an address that is known once the server listens.
 	server := httptest.NewUnstartedServer(nil)
 	p.Issuer = "http://" + server.Listener.Addr().String()
-	server.Config.Handler = exampleop.SetupServer(p.Issuer, &groupStorage{
-		Storage: storage.NewStorageWithClients(people, clients), people: people,
-	}, slog.New(slog.DiscardHandler), false)
+	handler, err := newHandler(p.Issuer, store)
+	if err != nil {
+		t.Fatalf("make an OpenID Connect provider: %v", err)
+	}
+	server.Config.Handler = handler
 	server.Start()
 	t.Cleanup(server.Close)
 	return p
+}
+
+// newHandler puts a page to sign in beside the library's endpoints. The one of
+// its example changes a global variable, and cannot serve twice.
+func newHandler(issuer string, store *groupStorage) (http.Handler, error) {
+	config := &op.Config{CryptoKey: [32]byte([]byte(rand.Text() + rand.Text())[:32]), CodeMethodS256: true}
+	provider, err := op.NewProvider(config, store, op.StaticIssuer(issuer),
+		op.WithAllowInsecure(), op.WithLogger(slog.New(slog.DiscardHandler)))
+	if err != nil {
+		return nil, err
+	}
+	finished := op.AuthCallbackURL(provider)
+	interceptor := op.NewIssuerInterceptor(provider.IssuerFromRequest)
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /login/username", func(w http.ResponseWriter, r *http.Request) {
+		showForm(w, http.StatusOK, r.FormValue("authRequestID"))
+	})
+	mux.HandleFunc("POST /login/username", interceptor.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		id := r.FormValue("id")
+		if err := store.CheckUsernamePassword(r.FormValue("username"), r.FormValue("password"), id); err != nil {
+			showForm(w, http.StatusUnauthorized, id)
+			return
+		}
+		http.Redirect(w, r, finished(r.Context(), id), http.StatusFound)
+	}))
+	mux.Handle("/", provider)
+	return mux, nil
+}
+
+var form = template.Must(template.New("form").Parse(`<!DOCTYPE html>
+<html lang="en"><title>Sign in</title>
+<form method="POST" action="/login/username">
+<input type="hidden" name="id" value="{{.}}">
+<label>Username <input id="username" name="username"></label>
+<label>Password <input id="password" name="password" type="password"></label>
+<button>Sign in</button>
+</form></html>
+`))
+
+func showForm(w http.ResponseWriter, status int, id string) {
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.WriteHeader(status)
+	// Whoever does not read it has gone.
+	_ = form.Execute(w, id)
 }
 
 // directory is the provider's store of users, by name.
