@@ -154,6 +154,31 @@ func TestBrokerDeprovisionHeld(t *testing.T) {
 
 	t.Run("failed", func(t *testing.T) { testDeprovisionFailed(t, p, gate, service) })
 	onlyBase(t, pack)
+	t.Run("not undone", func(t *testing.T) { testProvisionNotUndone(t, p, gate, service) })
+	onlyBase(t, pack)
+}
+
+// Section "Orphan Mitigation": what a provision that failed could not remove is
+// removed by the platform's DELETE, also when the id has been used again.
+func testProvisionNotUndone(t *testing.T, p *platform, gate *svptest.Gate, service osbService) {
+	ids, good := service.ids(t, "small"), service.provisionBody(t, "small")
+	bad := good.with(fields{"parameters": fields{"fail": "run"}})
+	fail := func() (path string) {
+		t.Helper()
+		path = instancePath(newName(t))
+		gate.Intercept(func(r svptest.GateRequest) bool { return r.Method != http.MethodDelete })
+		defer gate.Intercept(nil)
+		task := operation(t, p.async(t, http.MethodPut, path, nil, bad))
+		if state, _ := p.await(t, path, task); state != failed {
+			t.Errorf("a provision that fails is %s", state)
+		}
+		p.get(t, path).Require(t, http.StatusNotFound)
+		return path
+	}
+	p.delete(t, fail(), ids).Require(t, http.StatusOK)
+	again := fail()
+	p.put(t, again, good).Require(t, http.StatusCreated)
+	p.delete(t, again, ids).Require(t, http.StatusOK)
 }
 
 // Section "Deprovisioning": one that fails says so, and whether the instance can be

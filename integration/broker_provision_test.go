@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -289,4 +290,37 @@ func testOldClients(t *testing.T, p *platform, packs osbPacks) {
 			t.Errorf("deleted: %s, again: %s", gone.Body, again.Body)
 		}
 	}
+}
+
+// Section "Orphan Mitigation": a client that does not wait for the answer finds the
+// operation under way, and can ask again.
+func testClientGone(t *testing.T, p *platform, packs osbPacks) {
+	service := p.service(t, packs.tiny)
+	path := instancePath(newName(t))
+	held, release := hold(t, packs.tiny)
+	body := service.provisionBody(t, "small").with(held)
+	impatient, leave := context.WithCancel(t.Context())
+	left := make(chan error, 1)
+	go func() {
+		_, err := p.TryDo(impatient, svptest.Request{Method: http.MethodPut, Path: path, Body: body})
+		left <- err
+	}()
+	eventually(t, startDeadline, "that it waits to be ready", func() bool {
+		answer := p.poll(t, path, "")
+		if answer.Status == http.StatusNotFound {
+			return false
+		}
+		_, description := lastOperation(t, answer)
+		return strings.Contains(strings.ToLower(description), "ready")
+	})
+	leave()
+	if err := <-left; err == nil {
+		t.Error("the client got an answer to what is held back")
+	}
+	if state, description := lastOperation(t, p.poll(t, path, "")); state != inProgress {
+		t.Errorf("without its client, it is %s: %s", state, description)
+	}
+	release()
+	p.put(t, path, body).Require(t, http.StatusOK, http.StatusCreated)
+	p.delete(t, path, service.ids(t, "small")).Require(t, http.StatusOK)
 }

@@ -37,6 +37,7 @@ var osbTests = map[string]osbTest{
 	"provision refused":        testProvisionRefused,
 	"provision failed":         testProvisionFailed,
 	"provision at once":        testProvisionAtOnce,
+	"client gone":              testClientGone,
 	"old clients":              testOldClients,
 	// Updating.
 	"update plan":       testUpdatePlan,

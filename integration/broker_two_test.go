@@ -6,8 +6,10 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
 	"github.com/servicepack/svp/integration/svptest"
@@ -60,6 +62,7 @@ func TestBrokerTwo(t *testing.T) {
 			t.Errorf("a broker with another key: %s", result)
 		}
 	})
+	t.Run("one is stopped", func(t *testing.T) { testOneIsStopped(t, a, b, pack) })
 	t.Run("one is killed", func(t *testing.T) { testOneIsKilled(t, a, b, pack) })
 	onlyBase(t, pack)
 	a.requireSilence(t)
@@ -102,6 +105,41 @@ func testTwoAtOnce(t *testing.T, a, b *platform, pack string) {
 		}
 		broker.get(t, path).Require(t, http.StatusOK)
 	}
+	a.delete(t, path, service.ids(t, "small")).Require(t, http.StatusOK)
+}
+
+// testOneIsStopped lets the broker that provisions stand still for longer than the
+// other waits. When it goes on it must not touch what is the other's by now.
+func testOneIsStopped(t *testing.T, a, b *platform, pack string) {
+	service, id := a.service(t, pack), newName(t)
+	path := instancePath(id)
+	held, release := hold(t, pack)
+	task := operation(t, a.async(t, http.MethodPut, path, nil, service.provisionBody(t, "small").with(held)))
+	eventually(t, startDeadline, "that it waits to be ready", func() bool {
+		_, description := lastOperation(t, a.poll(t, path, task))
+		return strings.Contains(strings.ToLower(description), "ready")
+	})
+	a.Signal(syscall.SIGSTOP)
+	eventually(t, startDeadline, "the other broker takes the operation over", func() bool {
+		return strings.Contains(b.Stderr(), task)
+	})
+	a.Signal(syscall.SIGCONT)
+	eventually(t, startDeadline, "the operation's end", func() bool {
+		release()
+		state, description := lastOperation(t, b.poll(t, path, task))
+		if state == failed {
+			t.Fatalf("it failed: %s", description)
+		}
+		return state == succeeded
+	})
+	binding, credentials := b.bind(t, service, "small", id)
+	ended := regexp.MustCompile(`msg="operation (succeeded|failed)" operation=` + task)
+	eventually(t, startDeadline, "the broker that stood still is done with it", func() bool {
+		return ended.MatchString(a.Stderr())
+	})
+	inside(t, credentials, "true")
+	a.get(t, path).Require(t, http.StatusOK)
+	a.delete(t, bindingPath(id, binding), service.ids(t, "small")).Require(t, http.StatusOK)
 	a.delete(t, path, service.ids(t, "small")).Require(t, http.StatusOK)
 }
 
