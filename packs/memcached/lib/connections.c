@@ -7,7 +7,7 @@
  * library is declared here; the numbers are those of Linux. */
 
 enum { CONNECTIONS = 65536, NAME = 64 };
-enum { SASL_OK = 0, SASL_USERNAME = 0, AF_UNIX = 1, SOCK_STREAM = 1, SHUT_RDWR = 2 };
+enum { SASL_OK = 0, SASL_FAIL = -1, SASL_USERNAME = 0, AF_UNIX = 1, SOCK_STREAM = 1, SHUT_RDWR = 2 };
 #define RTLD_NEXT ((void *)-1L)
 #define SOCKET "/run/memcached/connections"
 
@@ -55,33 +55,33 @@ static long mutex[16];          /* guards what follows; zero is an unlocked one 
 static char (*users)[NAME];     /* by the number of the connection */
 static volatile unsigned ended;
 
-static void note(void *sasl, unsigned begun) {
+/* note keeps the user of a login that has succeeded; it fails when that cannot be. */
+static int note(void *sasl, unsigned begun) {
     const void *name = 0;
     struct login *login = calloc(1, sizeof *login);
     size_t length;
-    if (!login || sasl_getprop(sasl, SASL_USERNAME, &name) != SASL_OK || !name)
-        _exit(1);
+    if (!login || sasl_getprop(sasl, SASL_USERNAME, &name) != SASL_OK || !name) {
+        free(login);
+        return SASL_FAIL;
+    }
     length = strcspn(name, "@"); /* behind it the realm */
     memcpy(login->user, name, length < NAME ? length : NAME - 1);
     login->ended = begun;
     free(pthread_getspecific(answering));
     pthread_setspecific(answering, login);
+    return SASL_OK;
 }
 
 int sasl_server_start(void *sasl, const char *mechanism, const char *in, unsigned in_size, const char **out, unsigned *out_size) {
     unsigned begun = ended;
     int result = real_start(sasl, mechanism, in, in_size, out, out_size);
-    if (result == SASL_OK)
-        note(sasl, begun);
-    return result;
+    return result == SASL_OK ? note(sasl, begun) : result;
 }
 
 int sasl_server_step(void *sasl, const char *in, unsigned in_size, const char **out, unsigned *out_size) {
     unsigned begun = ended;
     int result = real_step(sasl, in, in_size, out, out_size);
-    if (result == SASL_OK)
-        note(sasl, begun);
-    return result;
+    return result == SASL_OK ? note(sasl, begun) : result;
 }
 
 ssize_t sendmsg(int fd, const void *message, int flags) {
