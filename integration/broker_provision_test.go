@@ -165,6 +165,10 @@ func testProvisionRefused(t *testing.T, p *platform, packs osbPacks) {
 		"a parameter's type":      {"parameters": fields{"color": 7}},
 		"a parameter's range":     {"parameters": fields{"level": -1}},
 		"a parameter's name":      {"parameters": fields{"a b": "1"}},
+		"a parameter's lines":     {"parameters": fields{"note": "a\nb"}},
+		"a parameter's length":    {"parameters": fields{"note": strings.Repeat("x", 500_000)}},
+		"a parameter's bytes":     {"parameters": fields{"note": "a\x00b"}},
+		"a parameter given twice": {"parameters": fields{"note": "a", "NOTE": "b"}},
 		"maintenance as text":     {"maintenance_info": "1.2.3"},
 		"maintenance of no value": {"maintenance_info": fields{"version": nil}},
 	} {

@@ -156,3 +156,28 @@ func TestBrokerLeftOut(t *testing.T) {
 		t.Errorf("a pack with %s is offered: %s", what, result)
 	}
 }
+
+// Every reference pack is offered.
+func TestBrokerReferencePacks(t *testing.T) {
+	t.Parallel()
+	queries, err := filepath.Glob("../packs/*/bin/query")
+	change(t, err)
+	result := svp(t, "broker", "check", "--packs", "../packs", "--json").Require(t, 0)
+	var checked struct {
+		Services []struct {
+			Name  string
+			Plans []string
+		}
+	}
+	if err := json.Unmarshal([]byte(result.Stdout), &checked); err != nil {
+		t.Fatalf("%v: %s", err, result)
+	}
+	if len(checked.Services) != len(queries) || len(queries) == 0 {
+		t.Errorf("%d packs, and these services: %s", len(queries), result)
+	}
+	for _, service := range checked.Services {
+		if len(service.Plans) == 0 {
+			t.Errorf("service %s has no plan", service.Name)
+		}
+	}
+}
