@@ -132,13 +132,11 @@ func (e *Engine) bound(ctx context.Context, found *instance, consumer string, fi
 	if err := d.CreateVolume(ctx, record.Name, record.Labels); err != nil {
 		return nil, err
 	}
-	if first {
-		defer func() {
-			if err != nil {
-				e.undoBind(ctx, found, consumer, own, record.Name)
-			}
-		}()
-	}
+	defer func() {
+		if err != nil && (first || errors.Is(err, errUnbound)) {
+			e.undoBind(ctx, found, consumer, own, record.Name)
+		}
+	}()
 	if !found.service.Has(pack.ScriptBind) {
 		return own, nil
 	}
@@ -150,6 +148,9 @@ func (e *Engine) bound(ctx context.Context, found *instance, consumer string, fi
 	if err != nil {
 		return nil, err
 	}
+	if err := e.checkBound(ctx, record); err != nil {
+		return nil, err
+	}
 	var names []string
 	var secretValues envvar.Set
 	for _, variable := range own {
@@ -158,6 +159,25 @@ func (e *Engine) bound(ctx context.Context, found *instance, consumer string, fi
 		}
 	}
 	return template.MarkSecret(names...).EscapeSecrets(secretValues), nil
+}
+
+// errUnbound tells that somebody unbound the consumer while it was being bound.
+var errUnbound = errors.New("the consumer was unbound meanwhile")
+
+// checkBound looks whether the record of the consumer is still there. Nobody else
+// could take a login away of which there is none.
+func (e *Engine) checkBound(ctx context.Context, record plan.VolumePlan) error {
+	d, err := e.driver(ctx)
+	if err != nil {
+		return err
+	}
+	volumes, err := d.Volumes(ctx, driver.Labels{
+		driver.LabelInstanceID: record.Labels[driver.LabelInstanceID], driver.LabelBinding: record.Labels[driver.LabelBinding],
+	})
+	if err == nil && len(volumes) == 0 {
+		return errUnbound
+	}
+	return err
 }
 
 // undoBind removes what a failed bind may have made.
@@ -173,6 +193,9 @@ func (e *Engine) undoBind(ctx context.Context, found *instance, consumer string,
 		if d, err = e.driver(cleanup); err == nil {
 			err = d.RemoveVolume(cleanup, record)
 		}
+	}
+	if _, gone := e.lookUp(cleanup, found.identity.Name); errors.Is(gone, ErrNoInstance) {
+		return
 	}
 	if err != nil {
 		e.warn(fmt.Sprintf("something of the binding of %s is left behind, svp unbind %s %s removes it: %v",
@@ -195,29 +218,46 @@ func (e *Engine) unbind(ctx context.Context, name, consumer string) error {
 	if record == nil {
 		return fmt.Errorf("%w: %s", ErrNoBinding, consumer)
 	}
+	dropLogin, err := e.loginDropper(ctx, found, consumer)
+	if err != nil {
+		return err
+	}
+	if err := dropLogin(); err != nil {
+		return err
+	}
 	d, err := e.driver(ctx)
 	if err != nil {
 		return err
 	}
-	switch {
-	case found.service.Has(pack.ScriptUnbind):
-		operation, err := e.newOperation(0)
-		if err != nil {
-			return err
-		}
-		own, err := e.templateOfInstance(ctx, found, operation)
-		if err != nil {
-			return err
-		}
-		if err := e.hook(ctx, found, pack.ScriptUnbind, []string{consumer}, own, io.Discard); err != nil {
-			return err
-		}
-	case found.service.Has(pack.ScriptBind):
-		e.warn(fmt.Sprintf("pack %s has no bin/unbind: the login of %s stays", found.service.Pack, consumer))
-	default:
-		e.warn(fmt.Sprintf("%s had the credentials of the instance itself, and still has them", consumer))
+	if err := d.RemoveVolume(ctx, record.Name); err != nil {
+		return err
 	}
-	return d.RemoveVolume(ctx, record.Name)
+	// A bind that ran at the same time may have made the login after it was
+	// dropped, and have seen the record before it was removed.
+	return dropLogin()
+}
+
+// loginDropper returns what takes the consumer's login away, where the pack can.
+func (e *Engine) loginDropper(ctx context.Context, found *instance, consumer string) (drop func() error, err error) {
+	if !found.service.Has(pack.ScriptUnbind) {
+		if found.service.Has(pack.ScriptBind) {
+			e.warn(fmt.Sprintf("pack %s has no bin/unbind: the login of %s stays", found.service.Pack, consumer))
+		} else {
+			e.warn(fmt.Sprintf("%s had the credentials of the instance itself, and still has them", consumer))
+		}
+		return func() error { return nil }, nil
+	}
+	operation, err := e.newOperation(0)
+	if err != nil {
+		return nil, err
+	}
+	own, err := e.templateOfInstance(ctx, found, operation)
+	if err != nil {
+		return nil, err
+	}
+	return func() error {
+		return e.hook(ctx, found, pack.ScriptUnbind, []string{consumer}, own, io.Discard)
+	}, nil
 }
 
 // Bindings lists the consumers of an instance, by name.

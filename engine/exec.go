@@ -168,8 +168,8 @@ func (e *Engine) execIn(ctx context.Context, container driver.Container, command
 	if ctx.Err() != nil {
 		e.endExec(ctx, container.ID, id)
 	}
-	if err == nil && status != 0 {
-		err = e.checkRunning(ctx, container.ID)
+	if ctx.Err() == nil && (err != nil || status != 0) {
+		err = errors.Join(e.checkRunning(ctx, container.ID), err)
 	}
 	return status, err
 }

@@ -26,7 +26,7 @@ type world struct {
 	making []driver.Container
 	// unreadable are the instances whose labels make no sense: made by a later
 	// svp, or by somebody else. They are left alone.
-	unreadable []*unreadableInstance
+	unreadable []*unreadableError
 	// orphans are volumes that may hold the data of an instance of which nothing
 	// else is left.
 	orphans []driver.Volume

@@ -192,7 +192,7 @@ func (w *world) unusedBaseImages() []driver.Image {
 		used := slices.ContainsFunc(w.instances, func(i *instance) bool {
 			return i.image.Labels[driver.LabelBaseImage] == image.ID
 		})
-		used = used || slices.ContainsFunc(w.unreadable, func(u *unreadableInstance) bool { return u.baseImage == image.ID })
+		used = used || slices.ContainsFunc(w.unreadable, func(u *unreadableError) bool { return u.baseImage == image.ID })
 		if !used {
 			unused = append(unused, image)
 		}

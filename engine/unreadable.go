@@ -7,28 +7,28 @@ import (
 	"github.com/servicepack/svp/engine/driver"
 )
 
-// unreadableInstance is an instance whose labels cannot be read.
-type unreadableInstance struct {
+// unreadableError is an instance whose labels cannot be read.
+type unreadableError struct {
 	id, name  string
 	baseImage string
 	err       error
 }
 
 // Error says which instance it is, and why.
-func (u *unreadableInstance) Error() string { return fmt.Sprintf("instance %s: %v", u.name, u.err) }
+func (u *unreadableError) Error() string { return fmt.Sprintf("instance %s: %v", u.name, u.err) }
 
 // Unwrap gives the cause.
-func (u *unreadableInstance) Unwrap() error { return u.err }
+func (u *unreadableError) Unwrap() error { return u.err }
 
 // leaveOut leaves out an instance, so that all others can be worked with.
 func (w *world) leaveOut(id, name string, image driver.Image, err error) {
-	w.unreadable = append(w.unreadable, &unreadableInstance{
+	w.unreadable = append(w.unreadable, &unreadableError{
 		id: id, name: name, baseImage: image.Labels[driver.LabelBaseImage], err: err,
 	})
 }
 
 func (w *world) isUnreadable(id string) bool {
-	return slices.ContainsFunc(w.unreadable, func(u *unreadableInstance) bool { return u.id == id })
+	return slices.ContainsFunc(w.unreadable, func(u *unreadableError) bool { return u.id == id })
 }
 
 // checkReadable refuses a name whose instance cannot be worked with.

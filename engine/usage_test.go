@@ -8,7 +8,7 @@ import (
 )
 
 func TestUsageIsANumberOfBytes(t *testing.T) {
-	for answer, want := range map[string]int64{"0\n": 0, "1073741824\n": 1 << 30, " 7 \r\n": 7} {
+	for answer, want := range map[string]int64{"0\n": 0, "1073741824\n": 1 << 30, "7 \r\n": 7} {
 		if got, err := parseUsage("shop", answer); err != nil || got != want {
 			t.Errorf("%q: %d, %v", answer, got, err)
 		}

@@ -144,11 +144,12 @@ func (d *Dir) Envs(ctx context.Context, desc Descriptor, secrets []envvar.Set) (
 		return nil, fmt.Errorf("pack %s: query env: %w", visible(d.given), ctx.Err())
 	}
 	sets := make([]envvar.Set, len(secrets))
-	for i, reply := range replies {
-		var err error
-		if sets[i], err = reply.env(secrets[i]); err != nil {
+	for i, set := range secrets {
+		answered, err := replies[i].env(set)
+		if err != nil {
 			return nil, d.queryError(keyEnv, err)
 		}
+		sets[i] = answered
 	}
 	return sets, nil
 }
