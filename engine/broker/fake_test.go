@@ -182,7 +182,7 @@ func (f *fakeEngine) Unbind(ctx context.Context, name, consumer string) error {
 func (f *fakeEngine) Usage(context.Context, string) (int64, bool, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.used, true, nil
+	return f.used, true, f.fail["Usage"]
 }
 
 func (f *fakeEngine) Info(_ context.Context, name string) (engine.Instance, error) {

@@ -1,6 +1,7 @@
 package broker_test
 
 import (
+	"errors"
 	"testing"
 	"time"
 )
@@ -27,4 +28,21 @@ func TestPollIsHeld(t *testing.T) {
 	}
 	open()
 	(<-polled).require(200, "succeeded")
+}
+
+// While the containers are made anew nobody can ask them how much is in use. The
+// client is told of the operation, and not of that.
+func TestUpdateDuringUpdate(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	const path = "/v2/service_instances/one"
+	w.call("PUT", path, w.provisionBody("small")).require(201)
+	open := w.engine.gate("Update")
+	defer open()
+	w.engine.fail["Usage"] = errors.New("the container is not running")
+	change := func(parameters string) string {
+		return `{"service_id":"` + w.serviceID + `","plan_id":"` + w.plans["large"] + `","parameters":` + parameters + `}`
+	}
+	w.call("PATCH", path+"?accepts_incomplete=true", change(`{}`)).require(202)
+	w.call("PATCH", path+"?accepts_incomplete=true", change(`{"other":"1"}`)).require(422, "ConcurrencyError")
 }

@@ -3,7 +3,6 @@ package broker
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"net/http"
 
 	"github.com/servicepack/svp/engine"
@@ -117,7 +116,10 @@ func (b *Broker) wantedUpdate(current *store.Instance, asked *osb.UpdateRequest)
 	return wanted, err
 }
 
-// checkUsage refuses a plan in which there is no room for what is stored.
+// checkUsage refuses a plan in which there is no room for what is stored. Where
+// that cannot be asked, as while another operation makes the containers anew, the
+// request goes on: it is refused because of that operation, or the engine asks
+// again.
 func (b *Broker) checkUsage(ctx context.Context, current *store.Instance, wanted request) error {
 	p, err := b.catalog.Load().plan(current.ServiceID, wanted.PlanID)
 	if err != nil {
@@ -128,9 +130,9 @@ func (b *Broker) checkUsage(ctx context.Context, current *store.Instance, wanted
 	}
 	used, known, err := b.config.Engine.Usage(ctx, current.Name)
 	if err != nil {
-		return fmt.Errorf("ask how much is in use: %w", err)
+		b.log.WarnContext(ctx, "could not ask how much is in use", "instance", current.ID, "error", err)
 	}
-	if known && used > p.offered.StorageBytes {
+	if err == nil && known && used > p.offered.StorageBytes {
 		return osb.Unprocessable("plan %s allows %s of storage, and %s are in use",
 			p.offered.Name, formatBytes(p.offered.StorageBytes), formatBytes(used))
 	}
