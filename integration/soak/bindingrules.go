@@ -15,12 +15,12 @@ func beginBind(w world, r request) step {
 		return step{w, answers(http.StatusBadRequest)}
 	case b.operation.is(unbind):
 		return step{w, busy}
+	case (b.there || b.operation.is(bind)) && !b.isFor(r):
+		return step{w, w.different(r)}
 	case b.there && w.operation.is(update):
 		return step{w, either(boundAlready(*b, r), busy)}
 	case b.there:
 		return step{w, boundAlready(*b, r)}
-	case b.operation.is(bind) && !b.isFor(r):
-		return step{w, answers(http.StatusConflict)}
 	case b.operation.is(bind):
 		return step{r.joined(w, find), r.bound(find, http.StatusOK, http.StatusCreated)}
 	case r.predecessor != none && !w.canHaveSuccessor(r):
@@ -61,15 +61,24 @@ func (b *binding) isFor(r request) bool {
 // boundAlready accepts the same credentials for the same request, and no others.
 func boundAlready(b binding, r request) accept {
 	same := func(w world, a answer) (world, bool) { return w.given(r.binding, a, http.StatusOK) }
-	switch {
-	case !b.isFor(r):
-		return answers(http.StatusConflict)
-	case b.plan != r.plan:
+	if b.plan != r.plan {
 		// The plan of the instance has changed, and the specification does not say
 		// whether the request is the same one.
 		return either(same, answers(http.StatusConflict))
 	}
 	return same
+}
+
+// different accepts the refusal of a binding that was asked for otherwise.
+func (w *world) different(r request) accept {
+	rules := []accept{answers(http.StatusConflict)}
+	if r.predecessor != none && !w.canHaveSuccessor(r) {
+		rules = append(rules, answers(http.StatusBadRequest))
+	}
+	if w.operation.is(update) {
+		rules = append(rules, busy)
+	}
+	return either(rules...)
 }
 
 // given learns the credentials of a binding, or compares them with what is known.

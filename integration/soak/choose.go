@@ -26,7 +26,7 @@ type weights []struct {
 var (
 	ofNone    = weights{{provision, 70}, {fetch, 5}, {poll, 8}, {update, 3}, {deprovision, 6}, {bind, 4}, {unbind, 4}}
 	ofReady   = weights{{bind, 26}, {unbind, 14}, {update, 14}, {deprovision, 14}, {provision, 7}, {fetch, 6}, {fetchBinding, 8}, {poll, 4}, {pollBinding, 7}}
-	ofRunning = weights{{poll, 34}, {pollBinding, 10}, {provision, 11}, {update, 8}, {deprovision, 9}, {bind, 9}, {unbind, 7}, {fetch, 6}, {fetchBinding, 6}}
+	ofRunning = weights{{poll, 52}, {pollBinding, 10}, {provision, 9}, {update, 6}, {deprovision, 6}, {bind, 6}, {unbind, 5}, {fetch, 3}, {fetchBinding, 3}}
 )
 
 func (c chooser) kind(from weights) kind {

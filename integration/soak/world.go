@@ -167,8 +167,10 @@ func (w world) bindingEnds(i, kills int) []world {
 // forget keeps nothing but the operation.
 func (b *binding) forget() { *b = binding{operation: b.operation} }
 
+// end ends an operation. What it was asked for does not matter any more.
 func (w *world) end(o *operation, how progress) {
 	o.progress = how
+	o.plan, o.given, o.doomed, o.kills = "", "", false, 0
 	for i := range w.ends {
 		if o.asking&(1<<i) != 0 {
 			w.ends[i] = how
