@@ -174,14 +174,16 @@ func (w *window) waitFor(texts ...string) {
 func (w *window) waitUntil(what string, holds func(page string) bool) {
 	w.t.Helper()
 	var page string
+	met := false
 	defer func() {
-		if w.t.Failed() {
+		if !met {
 			w.t.Logf("evidence: the page\n%s", page)
 		}
 	}()
 	eventually(w.t, pageDeadline, what, func() bool {
 		page = w.text()
-		return holds(page)
+		met = holds(page)
+		return met
 	})
 }
 

@@ -87,8 +87,8 @@ var form = template.Must(template.New("form").Parse(`<!DOCTYPE html>
 <html lang="en"><title>Sign in</title>
 <form method="POST" action="/login/username">
 <input type="hidden" name="id" value="{{.}}">
-<label>Username <input id="username" name="username"></label>
-<label>Password <input id="password" name="password" type="password"></label>
+<label>Username <input id="username" name="username" autocomplete="username"></label>
+<label>Password <input id="password" name="password" type="password" autocomplete="current-password"></label>
 <button>Sign in</button>
 </form></html>
 `))
