@@ -354,5 +354,10 @@ func parseBinding(packName string, answer []byte) (envvar.Set, error) {
 	if err == nil && len(set) == 0 {
 		return nil, &pack.Error{Pack: packName, File: "bin/bind", Reason: "it printed nothing", Hint: "print the consumer's environment, KEY=VALUE a line"}
 	}
+	for i, variable := range set {
+		if err := pack.CheckVariable(variable.Name); err != nil {
+			return nil, &pack.Error{Pack: packName, File: "bin/bind", Key: variable.Name, Line: i + 1, Reason: err.Error(), Err: err}
+		}
+	}
 	return set, err
 }

@@ -132,6 +132,7 @@ var classification = []struct {
 	{context.DeadlineExceeded, NotReady, "allow more time with --timeout"},
 	{ErrNoInstance, NotFound, "svp list shows the instances"},
 	{ErrNoBinding, NotFound, "svp bindings NAME shows the consumers"},
+	{errUnbound, Refused, ""},
 	{ErrInstanceExists, Refused, "choose another name, or destroy the instance first"},
 	{ErrUnreadable, Failed, "was it made by a later svp? Then use that one"},
 	{ErrOtherPack, Refused, "name the instance's own pack with -b"},

@@ -169,7 +169,9 @@ func (e *Engine) execIn(ctx context.Context, container driver.Container, command
 		e.endExec(ctx, container.ID, id)
 	}
 	if ctx.Err() == nil && (err != nil || status != 0) {
-		err = errors.Join(e.checkRunning(ctx, container.ID), err)
+		if stopped := e.checkRunning(ctx, container.ID); stopped != nil {
+			err = stopped
+		}
 	}
 	return status, err
 }

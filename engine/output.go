@@ -22,6 +22,9 @@ const (
 	lastLinesKept = 40
 	// logsKept is how many logs of earlier operations stay in the folder.
 	logsKept = 50
+	// largestLog bounds the log of one step: a script that goes wild must not fill
+	// the disk.
+	largestLog = 16 << 20
 	// longestLine bounds a line that never ends.
 	longestLine = 8 << 10
 )
@@ -39,6 +42,7 @@ type phase struct {
 	partial bytes.Buffer
 	last    []string
 	log     *os.File
+	logged  int // bytes in the log
 }
 
 // beginPhase announces the step. Secrets of the set never appear in its output.
@@ -136,15 +140,25 @@ func (p *phase) Write(output []byte) (int, error) {
 func (p *phase) endLine() {
 	line := p.hide.Replace(strings.TrimRight(p.partial.String(), "\r \t"))
 	p.partial.Reset()
-	if p.log != nil {
-		// A full disk of the user's must not end the operation.
-		_, _ = fmt.Fprintln(p.log, line)
-	}
+	p.keep(line)
 	p.last = append(p.last, line)
 	if len(p.last) > lastLinesKept {
 		p.last = p.last[len(p.last)-lastLinesKept:]
 	}
 	p.engine.emit(Event{Kind: PhaseOutput, Phase: p.name, Subject: p.subject, Text: line})
+}
+
+// keep writes the line to the log, as far as there is room in it.
+func (p *phase) keep(line string) {
+	if p.log == nil || p.logged > largestLog {
+		return
+	}
+	p.logged += len(line) + 1
+	if p.logged > largestLog {
+		line = "[the rest is not kept]"
+	}
+	// A full disk of the user's must not end the operation.
+	_, _ = fmt.Fprintln(p.log, line)
 }
 
 // end closes the log and reports how the step ended. It returns the error that

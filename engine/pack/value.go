@@ -95,6 +95,14 @@ var errSteering = errors.New("the variable decides how every script runs; choose
 // enginePrefixes begin the names of what the engine tells bin/build.
 var enginePrefixes = []string{"SVP_", "PLAN_"}
 
+// CheckVariable tells what keeps a pack from handing out a variable of that name.
+func CheckVariable(name string) error {
+	if steersScripts(name) {
+		return errSteering
+	}
+	return nil
+}
+
 // steersScripts reports whether shells or the program loader obey the
 // variable, so that no script would work with a value meant for something
 // else. HOME is not among them: a service may need one of its own.

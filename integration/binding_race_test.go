@@ -1,0 +1,60 @@
+package integration
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/servicepack/svp/integration/svptest"
+)
+
+// slowBind is a tiny pack whose logins are files, and whose bin/bind waits for a
+// file before it makes one.
+var slowBind = map[string]string{
+	"bin/query": query("version) echo 1 ;; secrets) echo TOKEN ;;")["bin/query"],
+	"bin/bind": `#!/bin/sh
+echo begun >&2
+while [ ! -e /run/go ]; do sleep 0.05; done
+mkdir -p /run/logins
+echo "LOGIN=$1" | tee "/run/logins/$1"
+`,
+	"bin/unbind": "#!/bin/sh\nrm -f \"/run/logins/$1\"\n",
+}
+
+// Who is unbound while being bound has no login, or else is listed: there is none
+// that nobody can take away.
+func TestUnboundWhileBeingBound(t *testing.T) {
+	t.Parallel()
+	pack, name := tinyPack(t, slowBind), newName(t)
+	up(t, pack, name).Require(t, 0)
+	suite.DestroyAfter(t, name)
+	bind := suite.Start(t, svptest.Call{Args: []string{"bind", name, "web"}})
+	eventually(t, time.Minute, "bin/bind is at work", func() bool { return strings.Contains(bind.Stderr(), "begun") })
+	svp(t, "unbind", name, "web").Require(t, 0)
+	svp(t, "shell", name, "--", "touch", "/run/go").Require(t, 0)
+	if ended := bind.Wait().Require(t, 5); !strings.Contains(ended.Stderr, "unbound meanwhile") || ended.Stdout != "" {
+		t.Errorf("the bind does not tell that the consumer was unbound: %s", ended)
+	}
+	if logins := svp(t, "shell", name, "--", "sh", "-c", "ls /run/logins").Require(t, 0).Stdout; logins != "" {
+		t.Errorf("a login is left: %s", logins)
+	}
+	svp(t, "bind", name, "web").Require(t, 0)
+	if list := svp(t, "bindings", name, "--quiet").Require(t, 0).Stdout; list != "web\n" {
+		t.Errorf("bindings: %q", list)
+	}
+}
+
+// A binding decides over nothing but itself.
+func TestBindingsSteerNothing(t *testing.T) {
+	t.Parallel()
+	pack, name := tinyPack(t, map[string]string{
+		"bin/query": slowBind["bin/query"],
+		"bin/bind":  "#!/bin/sh\necho USER=web\necho PATH=/evil\n",
+	}), newName(t)
+	up(t, pack, name).Require(t, 0)
+	suite.DestroyAfter(t, name)
+	complaint(t, svp(t, "bind", name, "web"), 3, "bin/bind PATH, line 2")
+	if list := svp(t, "bindings", name, "--quiet").Require(t, 0).Stdout; list != "" {
+		t.Errorf("bindings: %q", list)
+	}
+}
