@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/servicepack/svp/integration/svptest"
@@ -76,8 +77,24 @@ func testDeprovision(t *testing.T, p *platform, packs osbPacks) {
 		}
 	}
 	p.get(t, path).Require(t, http.StatusOK)
-	if answer := p.delete(t, path, service.ids(t, "small")).Require(t, http.StatusOK); string(answer.Body) != "{}" {
-		t.Errorf("deprovisioned: %s", answer)
+	// Several at the same moment: who does not come too late is told the same.
+	var group sync.WaitGroup
+	answers := make([]svptest.Answer, 4)
+	for i := range answers {
+		group.Go(func() { answers[i] = p.delete(t, path, service.ids(t, "small")) })
+	}
+	group.Wait()
+	done := 0
+	for _, answer := range answers {
+		if answer.Require(t, http.StatusOK, http.StatusGone).Status == http.StatusOK {
+			done++
+		}
+		if string(answer.Body) != "{}" {
+			t.Errorf("deprovisioned: %s", answer)
+		}
+	}
+	if done == 0 {
+		t.Error("nobody is told that the instance was deprovisioned")
 	}
 	if left := suite.List(t, name); len(left) > 0 {
 		t.Errorf("resources are left: %v", left)
@@ -230,4 +247,38 @@ func TestBrokerDeprovisionWhileProvisioning(t *testing.T) {
 	}
 	p.delete(t, path, service.ids(t, "small")).Require(t, http.StatusOK)
 	onlyBase(t, pack)
+}
+
+// An instance that was destroyed behind the broker's back can be unbound and
+// deprovisioned, so that the platform gets rid of it ("Orphan Mitigation").
+func testDestroyedElsewhere(t *testing.T, p *platform, packs osbPacks) {
+	service := p.service(t, packs.tiny)
+	id := p.instance(t, service, "small")
+	binding, credentials := p.bind(t, service, "small", id)
+	svp(t, "destroy", fmt.Sprint(credentials["NAME"]), "--yes").Require(t, 0)
+	answer, err := p.TryDo(t.Context(), svptest.Request{
+		Method: http.MethodPut, Path: bindingPath(id, newName(t)), Body: service.bindBody(t, "small"),
+	})
+	if err != nil || answer.Status < 400 || answer.Fields(t)["description"] == "" {
+		t.Errorf("bound to what is not there: %v %s", err, answer)
+	}
+	p.delete(t, bindingPath(id, binding), service.ids(t, "small")).Require(t, http.StatusOK)
+	p.delete(t, instancePath(id), service.ids(t, "small")).Require(t, http.StatusOK)
+	p.get(t, instancePath(id)).Require(t, http.StatusNotFound)
+}
+
+// Section "Unbinding": the credentials of an instance that does not run are removed
+// as well.
+func testStoppedElsewhere(t *testing.T, p *platform, packs osbPacks) {
+	service := p.service(t, packs.tiny)
+	id := p.instance(t, service, "small")
+	gone, credentials := p.bind(t, service, "small", id)
+	name := fmt.Sprint(credentials["NAME"])
+	svp(t, "stop", name).Require(t, 0)
+	p.delete(t, bindingPath(id, gone), service.ids(t, "small")).Require(t, http.StatusOK)
+	svp(t, "start", name).Require(t, 0)
+	if left := inside(t, credentials, "ls /srv/data"); strings.Contains(left, "user-") {
+		t.Errorf("the credentials are still there: %s", left)
+	}
+	p.delete(t, instancePath(id), service.ids(t, "small")).Require(t, http.StatusOK)
 }

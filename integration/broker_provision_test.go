@@ -262,6 +262,30 @@ func testProvisionAtOnce(t *testing.T, p *platform, packs osbPacks) {
 		t.Errorf("the instance is %s: %s", state, description)
 	}
 	p.delete(t, path, service.ids(t, "small")).Require(t, http.StatusOK)
+
+	// Of two different requests one wins, and the other is refused.
+	path = instancePath(newName(t))
+	plans, statuses := []string{"small", "large"}, make([]int, clients)
+	for i := range clients {
+		group.Go(func() {
+			statuses[i] = p.put(t, path, service.provisionBody(t, plans[i%2])).Require(t,
+				http.StatusCreated, http.StatusOK, http.StatusConflict).Status
+		})
+	}
+	group.Wait()
+	if (statuses[0] == http.StatusConflict) == (statuses[1] == http.StatusConflict) {
+		t.Errorf("of two different requests, not one has won: %v", statuses)
+	}
+	for i, status := range statuses {
+		if (status == http.StatusConflict) != (statuses[i%2] == http.StatusConflict) {
+			t.Errorf("the same request was answered differently: %v", statuses)
+		}
+	}
+	winner := plans[0]
+	if statuses[0] == http.StatusConflict {
+		winner = plans[1]
+	}
+	p.delete(t, path, service.ids(t, winner)).Require(t, http.StatusOK)
 }
 
 // Clients of 2.4 and 2.5 wait for every answer, send fewer fields, and know no

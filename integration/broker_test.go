@@ -59,6 +59,8 @@ var osbTests = map[string]osbTest{
 	"unbind":      testUnbind,
 	"deprovision": testDeprovision,
 	"bound":       testDeprovisionBound,
+	"destroyed":   testDestroyedElsewhere,
+	"stopped":     testStoppedElsewhere,
 }
 
 // The specification, section by section, on one broker with packs that are quick.

@@ -62,6 +62,7 @@ func TestBrokerTwo(t *testing.T) {
 			t.Errorf("a broker with another key: %s", result)
 		}
 	})
+	t.Run("no store", func(t *testing.T) { testStoreAway(t, a, pack, database) })
 	t.Run("one is stopped", func(t *testing.T) { testOneIsStopped(t, a, b, pack) })
 	t.Run("one is killed", func(t *testing.T) { testOneIsKilled(t, a, b, pack) })
 	onlyBase(t, pack)
@@ -106,6 +107,39 @@ func testTwoAtOnce(t *testing.T, a, b *platform, pack string) {
 		broker.get(t, path).Require(t, http.StatusOK)
 	}
 	a.delete(t, path, service.ids(t, "small")).Require(t, http.StatusOK)
+}
+
+// testStoreAway stops the database for a while: the broker says that it is not
+// ready, fails what it is asked, and then goes on where it was.
+func testStoreAway(t *testing.T, p *platform, pack, database string) {
+	service, path := p.service(t, pack), instancePath(newName(t))
+	held, release := hold(t, pack)
+	task := operation(t, p.async(t, http.MethodPut, path, nil, service.provisionBody(t, "small").with(held)))
+	eventually(t, startDeadline, "that it waits to be ready", func() bool {
+		_, description := lastOperation(t, p.poll(t, path, task))
+		return strings.Contains(strings.ToLower(description), "ready")
+	})
+	svp(t, "stop", database).Require(t, 0)
+	release()
+	for route, anonymous := range map[string]bool{"/readyz": true, path: false} {
+		answer, err := p.TryDo(t.Context(), svptest.Request{Method: http.MethodGet, Path: route, Anonymous: anonymous})
+		if err != nil || answer.Status < 500 {
+			t.Errorf("%s without a store: %v %s", route, err, answer)
+		}
+		if !anonymous && answer.Fields(t)["description"] == "" {
+			t.Errorf("an error without a description: %s", answer)
+		}
+	}
+	svp(t, "start", database).Require(t, 0)
+	eventually(t, startDeadline, "the broker is ready again", func() bool {
+		answer, err := p.TryDo(t.Context(), svptest.Request{Method: http.MethodGet, Path: "/readyz"})
+		return err == nil && answer.Status == http.StatusOK
+	})
+	if state, description := p.await(t, path, task); state != succeeded {
+		t.Errorf("what was in progress is %s: %s", state, description)
+	}
+	p.get(t, path).Require(t, http.StatusOK)
+	p.delete(t, path, service.ids(t, "small")).Require(t, http.StatusOK)
 }
 
 // testOneIsStopped lets the broker that provisions stand still for longer than the
