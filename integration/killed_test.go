@@ -188,3 +188,15 @@ func atWork(t *testing.T, phase, pack string, process *svptest.Process) bool {
 	}
 	return false
 }
+
+// One signal that comes twice, as `timeout` and terminals send it, is one.
+func TestSignalThatComesTwice(t *testing.T) {
+	t.Parallel()
+	pack, name := tinyPack(t, map[string]string{"bin/build": "#!/bin/sh\necho begun\nsleep 600\n"}), newName(t)
+	process := suite.Start(t, svptest.Call{Args: []string{"up", pack, name}})
+	eventually(t, 30*time.Second, "the build is at work", func() bool { return strings.Contains(process.Stderr(), "begun") })
+	process.Signal(syscall.SIGTERM)
+	process.Signal(syscall.SIGTERM)
+	complaint(t, process.Wait(), 130, "interrupted")
+	nothingLeft(t, pack, name)
+}

@@ -7,12 +7,15 @@ import (
 	"os/signal"
 	"slices"
 	"syscall"
+	"time"
 
 	"github.com/servicepack/svp/cmd/svp/internal/cli"
 )
 
 // version is set when a release is built: -ldflags "-X main.version=v1.2.3".
 var version string
+
+const moment = 500 * time.Millisecond
 
 func main() { os.Exit(run()) }
 
@@ -21,7 +24,9 @@ func run() int {
 	signals := slices.DeleteFunc([]os.Signal{os.Interrupt, syscall.SIGHUP}, signal.Ignored)
 	ctx, stop := signal.NotifyContext(context.Background(), append(signals, syscall.SIGTERM)...)
 	defer stop()
-	context.AfterFunc(ctx, stop) // a second Ctrl-C ends svp at once
+	// A second Ctrl-C ends svp at once; what follows within a moment is no second
+	// one: a terminal, or `timeout`, may send one signal twice.
+	context.AfterFunc(ctx, func() { time.AfterFunc(moment, stop) })
 	streams := cli.SystemStreams(os.Stdin, os.Stdout, os.Stderr)
 	return cli.Run(ctx, os.Args[1:], streams, os.Getenv, version)
 }
