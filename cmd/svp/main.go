@@ -15,8 +15,6 @@ import (
 // version is set when a release is built: -ldflags "-X main.version=v1.2.3".
 var version string
 
-const moment = 500 * time.Millisecond
-
 func main() { os.Exit(run()) }
 
 func run() int {
@@ -24,9 +22,8 @@ func run() int {
 	signals := slices.DeleteFunc([]os.Signal{os.Interrupt, syscall.SIGHUP}, signal.Ignored)
 	ctx, stop := signal.NotifyContext(context.Background(), append(signals, syscall.SIGTERM)...)
 	defer stop()
-	// A second Ctrl-C ends svp at once; what follows within a moment is no second
-	// one: a terminal, or `timeout`, may send one signal twice.
-	context.AfterFunc(ctx, func() { time.AfterFunc(moment, stop) })
+	// A second Ctrl-C ends svp at once; but `timeout` sends one signal twice.
+	context.AfterFunc(ctx, func() { time.AfterFunc(500*time.Millisecond, stop) })
 	streams := cli.SystemStreams(os.Stdin, os.Stdout, os.Stderr)
 	return cli.Run(ctx, os.Args[1:], streams, os.Getenv, version)
 }
