@@ -6,6 +6,7 @@ import (
 	"math/big"
 	"net/url"
 	"testing"
+	"time"
 
 	"github.com/servicepack/svp/integration/soak"
 )
@@ -30,7 +31,7 @@ func TestBrokerSoak(t *testing.T) {
 	}
 	store, env := sharedStore(t)
 	soak.Run(t, suite, soak.Options{
-		Operations: *soakOperations, KillEvery: 20, Clients: 6, Seed: seed,
+		Operations: *soakOperations, KillEvery: 4 * time.Second, Clients: 6, Seed: seed,
 		Store: store, Env: env, KeyFile: writeKey(t),
 	})
 }

@@ -26,7 +26,7 @@ type weights []struct {
 var (
 	ofNone    = weights{{provision, 70}, {fetch, 5}, {poll, 8}, {update, 3}, {deprovision, 6}, {bind, 4}, {unbind, 4}}
 	ofReady   = weights{{bind, 26}, {unbind, 14}, {update, 14}, {deprovision, 14}, {provision, 7}, {fetch, 6}, {fetchBinding, 8}, {poll, 4}, {pollBinding, 7}}
-	ofRunning = weights{{poll, 52}, {pollBinding, 10}, {provision, 9}, {update, 6}, {deprovision, 6}, {bind, 6}, {unbind, 5}, {fetch, 3}, {fetchBinding, 3}}
+	ofRunning = weights{{poll, 60}, {pollBinding, 15}, {provision, 6}, {update, 4}, {deprovision, 4}, {bind, 4}, {unbind, 3}, {fetch, 2}, {fetchBinding, 2}}
 )
 
 func (c chooser) kind(from weights) kind {
@@ -63,18 +63,21 @@ func (c chooser) request(w world) request {
 		}
 		r.parameters = pick(c, parameters)
 	case bind:
-		r.app = pick(c, apps)
+		r.binding, r.app = c.binding(w, false), pick(c, apps)
 		if c.chance(35) {
-			r.predecessor = c.random.IntN(bindings)
+			r.predecessor = c.binding(w, true)
 		}
 	case deprovision, unbind:
-		r.incomplete = c.chance(5)
+		if w.bound() && c.chance(60) {
+			r.kind = unbind
+		}
+		r.binding, r.incomplete = c.binding(w, true), c.chance(5)
 	case poll:
 		r.async, r.operation = false, c.operation(w.operation)
 	case pollBinding:
 		r.async, r.operation = false, c.operation(w.bindings[r.binding].operation)
 	case fetch, fetchBinding:
-		r.async = false
+		r.binding, r.async = c.binding(w, true), false
 	}
 	if r.plan == "" {
 		r.plan = pick(c, plans)
@@ -93,6 +96,15 @@ func (c chooser) provision(r *request, w world) {
 	case c.chance(10):
 		r.parameters = doom
 	}
+}
+
+// binding is one that is there, or one that is not, mostly.
+func (c chooser) binding(w world, exists bool) int {
+	chosen := c.random.IntN(bindings)
+	for tries := 0; w.bindings[chosen].there != exists && tries < bindings; tries++ {
+		chosen = c.random.IntN(bindings)
+	}
+	return chosen
 }
 
 // operation is the id to poll with.

@@ -36,7 +36,8 @@ func newClient(id string, brokers *pair, o offer, random *rand.Rand) *client {
 // pairs is how many of a hundred requests come with another at the same time.
 const pairs = 20
 
-// step makes one request or two, and returns how many.
+// step makes one request or two, and returns how many of them count: all but those
+// which had no answer, or no other than that an operation is still in progress.
 func (c *client) step(ctx context.Context) (int, error) {
 	believed := pick(c.chooser, c.worlds)
 	requests := c.retried
@@ -47,12 +48,12 @@ func (c *client) step(ctx context.Context) (int, error) {
 	if len(requests) == 1 && c.chooser.chance(pairs) {
 		requests = append(requests, c.chooser.second(requests[0], believed))
 	}
-	return len(requests), c.exchange(ctx, requests...)
+	return c.exchange(ctx, requests...)
 }
 
 // exchange sends the requests at the same time, to both brokers where there are
-// two, and judges the answers.
-func (c *client) exchange(ctx context.Context, requests ...request) error {
+// two, and judges the answers. It returns how many of them count.
+func (c *client) exchange(ctx context.Context, requests ...request) (count int, err error) {
 	got := make([]*answer, len(requests))
 	errs := make([]error, len(requests))
 	first := c.chooser.random.IntN(len(c.brokers.all))
@@ -65,19 +66,22 @@ func (c *client) exchange(ctx context.Context, requests ...request) error {
 	group.Wait()
 	for i, r := range requests {
 		c.note(begun, r, got[i])
-		if got[i] == nil && c.chooser.chance(70) {
+		switch {
+		case got[i] == nil && c.chooser.chance(70):
 			c.retried = append(c.retried, r)
+		case got[i] != nil && got[i].state != running:
+			count++
 		}
 	}
 	if err := errors.Join(errs...); err != nil {
-		return c.broken(err)
+		return count, c.broken(err)
 	}
 	left := judge(c.worlds, requests, got, c.brokers.killed())
 	if len(left) == 0 {
-		return c.broken(errors.New("the last answer is wrong in every world that may be the case"))
+		return count, c.broken(errors.New("the last answer is wrong in every world that may be the case"))
 	}
 	c.worlds = left
-	return nil
+	return count, nil
 }
 
 // ask sends the request. No answer, as from a broker that is killed, is none.
@@ -106,9 +110,9 @@ func isTimeout(err error) bool {
 }
 
 func (c *client) note(begun time.Time, r request, got *answer) {
-	what, key := "no answer", string(r.kind)+": no answer"
+	what, key := "no answer", string(r.kind)+": none"
 	if got != nil {
-		what, key = got.String(), fmt.Sprintf("%s: %d", r.kind, got.status)
+		what, key = got.String(), strings.TrimSpace(fmt.Sprintf("%s: %d %s", r.kind, got.status, got.state))
 		if token := tokenOf(got.credentials); token != "" {
 			c.tokens[token] = true
 		}

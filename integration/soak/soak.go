@@ -18,9 +18,11 @@ import (
 
 // Options say what a soak does. All but Seed are required.
 type Options struct {
-	// Operations is how many requests are made, and KillEvery after how many of
-	// them a broker is killed, on average.
-	Operations, KillEvery int
+	// Operations is how many requests are made, without those that had no answer,
+	// or no other than that an operation is in progress.
+	Operations int
+	// KillEvery is how long the two brokers live side by side, on average.
+	KillEvery time.Duration
 	// Clients is how many instances are used at the same time.
 	Clients int
 	// Seed chooses what is asked for and who is killed when; how that meets what
@@ -120,22 +122,16 @@ func (s *soak) ask(ctx context.Context, c *client) error {
 	return nil
 }
 
-// kill kills one of the brokers, sometimes both, each time that enough requests
-// were made, and starts them again.
+// kill kills one of the brokers, sometimes both, again and again, and starts them
+// again.
 func (s *soak) kill(t *testing.T, ended <-chan struct{}) {
 	t.Helper()
 	random := rand.New(rand.NewPCG(s.Seed, uint64(len(s.clients))))
-	again := time.NewTicker(brokerPoll)
-	defer again.Stop()
-	next := s.nextKill(random)
 	for {
 		select {
 		case <-ended:
 			return
-		case <-again.C:
-		}
-		if s.made.Load() < next {
-			continue
+		case <-time.After(s.KillEvery/2 + time.Duration(random.Int64N(int64(s.KillEvery)))):
 		}
 		victims := []int{0, 1}
 		if both := random.IntN(5) == 0; !both {
@@ -147,12 +143,7 @@ func (s *soak) kill(t *testing.T, ended <-chan struct{}) {
 		for _, i := range victims {
 			s.brokers.start(t, i)
 		}
-		next = s.made.Load() + s.nextKill(random)
 	}
-}
-
-func (s *soak) nextKill(random *rand.Rand) int64 {
-	return int64(s.KillEvery/2 + random.IntN(s.KillEvery+1))
 }
 
 // report tells what was done.

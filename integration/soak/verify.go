@@ -23,7 +23,7 @@ const (
 // must makes a request that the model judges.
 func (c *client) must(t testing.TB, r request) {
 	t.Helper()
-	if err := c.exchange(t.Context(), r); err != nil {
+	if _, err := c.exchange(t.Context(), r); err != nil {
 		t.Fatalf("a rule is broken: %v", err)
 	}
 }
