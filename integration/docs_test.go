@@ -3,6 +3,7 @@ package integration
 import (
 	"fmt"
 	"maps"
+	"net"
 	"os"
 	"os/exec"
 	"path"
@@ -29,6 +30,7 @@ var invented = []string{"shop", "hello", "greeter", "guestbook"}
 var prepared = map[string]func(t *testing.T, s *reading){
 	"README.md": func(t *testing.T, s *reading) {
 		s.writeGreeter(t, nil)
+		s.linkPacks(t)
 	},
 	"packs/README.md": func(t *testing.T, s *reading) {
 		s.writeGreeter(t, readDocument(t, "packs/README.md").block(t, "yaml").lines)
@@ -46,6 +48,12 @@ var prepared = map[string]func(t *testing.T, s *reading){
 		s.env = suite.Environ(t, onlyInstances(t, s.names["shop"]))
 		up(t, "redis", s.names["shop"]).Require(t, 0)
 	},
+	"examples/platform/README.md": func(t *testing.T, s *reading) {
+		s.folder = platformExample
+		// TestExamplePlatform runs it, and ends it.
+		s.leftOut = "./platform"
+	},
+	"examples/broker/README.md": func(t *testing.T, s *reading) { s.linkPacks(t) },
 }
 
 // reading is a reader who does what a document says.
@@ -54,8 +62,16 @@ type reading struct {
 	folder   string
 	env      []string
 	names    map[string]string // in place of the invented ones
+	broker   string            // in place of brokerAddress
 	leftOut  string
 }
+
+// A broker stays in the foreground, in a terminal of its own, and listens at
+// brokerAddress unless it is told otherwise.
+const (
+	brokerCommand = "svp broker --"
+	brokerAddress = "127.0.0.1:8080"
+)
 
 func TestCommandsInDocumentsRun(t *testing.T) {
 	t.Parallel()
@@ -77,6 +93,8 @@ func TestCommandsInDocumentsRun(t *testing.T) {
 			if s.env == nil {
 				s.env = suite.Environ(t)
 			}
+			s.broker = freeAddress(t)
+			s.env = append(s.env, "XDG_STATE_HOME="+t.TempDir(), "BROKER_URL=http://"+s.broker)
 			s.run(t, commands)
 		})
 	}
@@ -85,7 +103,7 @@ func TestCommandsInDocumentsRun(t *testing.T) {
 // run runs the commands in one shell, as on a terminal, up to the first that fails.
 func (s *reading) run(t *testing.T, commands []command) {
 	t.Helper()
-	script := "set -euo pipefail\n"
+	script := "set -euo pipefail\ntrap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n"
 	made := map[string]bool{}
 	for _, c := range commands {
 		if c.text == s.leftOut {
@@ -99,8 +117,12 @@ func (s *reading) run(t *testing.T, commands []command) {
 			}
 			made[name] = true
 		}
+		if strings.HasPrefix(text, brokerCommand) {
+			text = s.inBackground(text)
+		}
 		script += fmt.Sprintf("echo %s\n%s\n", quoted(place), text)
 	}
+	script += "if [ -n \"${broker-}\" ]; then kill \"$broker\"; wait \"$broker\"; fi\n"
 	for name := range made {
 		suite.DestroyAfter(t, name)
 	}
@@ -109,6 +131,28 @@ func (s *reading) run(t *testing.T, commands []command) {
 		t.Fatal(err)
 	}
 	start(t, s.folder, s.env, "bash", file).require(0)
+}
+
+// inBackground is a broker in a terminal of its own, which ends with the session,
+// and well.
+func (s *reading) inBackground(text string) string {
+	return fmt.Sprintf(`%[1]s --listen %[2]s &
+broker=$!
+until curl --silent --fail --output /dev/null --max-time 5 http://%[2]s/readyz; do
+  kill -0 "$broker"
+  sleep 0.1
+done`, text, s.broker)
+}
+
+// freeAddress is an address at which nobody listens.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	return listener.Addr().String()
 }
 
 func (s *reading) isRenamed(name string) bool {
@@ -123,7 +167,20 @@ func (s *reading) isRenamed(name string) bool {
 var inventedWord = regexp.MustCompile(`\b(` + strings.Join(invented, "|") + `)\b`)
 
 func (s *reading) rename(text string) string {
+	text = strings.ReplaceAll(text, brokerAddress, s.broker)
 	return inventedWord.ReplaceAllStringFunc(text, func(name string) string { return s.names[name] })
+}
+
+// linkPacks puts the packs of this repository where a reader in it finds them.
+func (s *reading) linkPacks(t *testing.T) {
+	t.Helper()
+	packs, err := filepath.Abs("../packs")
+	if err == nil {
+		err = os.Symlink(packs, filepath.Join(s.folder, "packs"))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // writeGreeter writes the pack of the README, as the README says.
@@ -181,7 +238,7 @@ func namedIn(text string) []string {
 		words := strings.Fields(found[1])
 		arguments := positional(words[1:])
 		switch words[0] {
-		case "list", "help", "version", "pack", "ports", "os", "gc", "completion":
+		case "list", "help", "version", "pack", "ports", "os", "gc", "completion", "broker":
 		case "build", "setup", "run":
 			for i, word := range words[:len(words)-1] {
 				if slices.Contains([]string{"-n", "-i", "-t"}, word) {
@@ -261,7 +318,7 @@ func TestCommandsInProseExist(t *testing.T) {
 			if words[1] != "help" {
 				help = append(help, words[1])
 			}
-			if slices.Contains([]string{"os", "pack"}, words[1]) && len(words) > 2 {
+			if slices.Contains([]string{"os", "pack", "broker"}, words[1]) && len(words) > 2 && !strings.HasPrefix(words[2], "-") {
 				help = append(help, words[2])
 			}
 			if result := svp(t, help...); result.Status != 0 {
