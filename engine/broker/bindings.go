@@ -97,16 +97,31 @@ func (b *Broker) wantedBinding(ctx context.Context, tx *store.Tx, id string, ask
 	if asked.PredecessorBindingID == "" {
 		return wanted, nil
 	}
-	predecessor, err := tx.Binding(ctx, asked.PredecessorBindingID)
+	predecessor, err := predecessorOf(ctx, tx, id, asked.PredecessorBindingID)
+	if err != nil {
+		return nil, err
+	}
+	wanted.AppGUID, wanted.BindResource = predecessor.AppGUID, predecessor.BindResource
+	wanted.Context, wanted.Parameters = predecessor.Context, predecessor.Parameters
+	return wanted, nil
+}
+
+// predecessorOf is the binding from which one takes over what it is for. A
+// successor that is on record has done so: the same request comes to the same also
+// when the predecessor is gone.
+func predecessorOf(ctx context.Context, tx *store.Tx, id, predecessorID string) (*store.Binding, error) {
+	successor, err := tx.Binding(ctx, id)
+	if err != nil || successor != nil && successor.PredecessorID == predecessorID {
+		return successor, err
+	}
+	predecessor, err := tx.Binding(ctx, predecessorID)
 	if err != nil {
 		return nil, err
 	}
 	if predecessor == nil || predecessor.State != store.BindingReady || predecessor.ID == id {
 		return nil, osb.BadRequest("predecessor_binding_id is no binding of the instance that could have a successor")
 	}
-	wanted.AppGUID, wanted.BindResource = predecessor.AppGUID, predecessor.BindResource
-	wanted.Context, wanted.Parameters = predecessor.Context, predecessor.Parameters
-	return wanted, nil
+	return predecessor, nil
 }
 
 // consumer names the consumer of a binding to the engine. Ids of a platform need

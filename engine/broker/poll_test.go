@@ -46,3 +46,20 @@ func TestUpdateDuringUpdate(t *testing.T) {
 	w.call("PATCH", path+"?accepts_incomplete=true", change(`{}`)).require(202)
 	w.call("PATCH", path+"?accepts_incomplete=true", change(`{"other":"1"}`)).require(422, "ConcurrencyError")
 }
+
+// The same request for a successor comes to the same when the predecessor, which
+// the platform takes away next, is gone.
+func TestRotationAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	const path = "/v2/service_instances/one"
+	w.call("PUT", path, w.provisionBody("small")).require(201)
+	w.call("PUT", path+"/service_bindings/b", w.bindBody()).require(201)
+	rotate := `{"service_id":"` + w.serviceID + `","plan_id":"` + w.plans["small"] + `","predecessor_binding_id":"b"}`
+	rotated := w.call("PUT", path+"/service_bindings/c", rotate).require(201)
+	w.call("DELETE", path+"/service_bindings/b?"+w.ids(), "").require(200)
+	if again := w.call("PUT", path+"/service_bindings/c", rotate).require(200); again.body != rotated.body {
+		t.Errorf("%s, and then %s", rotated.body, again.body)
+	}
+	w.call("PUT", path+"/service_bindings/d", rotate).require(400, "predecessor_binding_id")
+}
