@@ -134,6 +134,10 @@ func (e *Engine) destroy(ctx context.Context, found *instance) error {
 			return err
 		}
 	}
+	// A command that was killed before it removed it may have left the mark.
+	if err := d.RemoveVolume(ctx, plan.MakingVolumeName(found.identity.ID)); err != nil {
+		return err
+	}
 	if err := d.RemoveImage(ctx, plan.InstanceReference(found.identity.ID, found.identity.Name)); err != nil {
 		return err
 	}

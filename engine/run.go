@@ -76,7 +76,7 @@ func (e *Engine) readInstanceImage(ctx context.Context, reference string, operat
 	if err != nil {
 		return driver.Image{}, nil, "", err
 	}
-	if scratch, err = e.createScratch(ctx, image.ID, operation); err != nil {
+	if scratch, err = e.createScratch(ctx, "", image.ID, operation); err != nil {
 		return driver.Image{}, nil, "", err
 	}
 	template, err = e.templateOf(ctx, scratch)
@@ -135,7 +135,7 @@ func (e *Engine) findInstanceImage(ctx context.Context, reference string) (drive
 
 // templateOfImage reads the secrets and the environment out of an instance image.
 func (e *Engine) templateOfImage(ctx context.Context, image string, operation plan.Operation) (template envvar.Set, err error) {
-	scratch, err := e.createScratch(ctx, image, operation)
+	scratch, err := e.createScratch(ctx, "", image, operation)
 	if err != nil {
 		return nil, err
 	}
@@ -143,14 +143,15 @@ func (e *Engine) templateOfImage(ctx context.Context, image string, operation pl
 	return e.templateOf(ctx, scratch)
 }
 
-// createScratch makes a container to read files from; it is never started.
-func (e *Engine) createScratch(ctx context.Context, image string, operation plan.Operation) (string, error) {
+// createScratch makes a container to read files from; it is never started. It
+// needs no name.
+func (e *Engine) createScratch(ctx context.Context, name, image string, operation plan.Operation) (string, error) {
 	d, err := e.driver(ctx)
 	if err != nil {
 		return "", err
 	}
 	return d.CreateContainer(ctx, driver.ContainerSpec{
-		Image: image, Entrypoint: []string{"/bin/true"}, Command: []string{""},
+		Name: name, Image: image, Entrypoint: []string{"/bin/true"}, Command: []string{""},
 		Labels: operation.Labels().With(driver.Labels{
 			driver.LabelPhase: driver.PhaseInstance, driver.LabelRole: driver.RoleScratch,
 		}),

@@ -38,13 +38,13 @@ func (e *Engine) Update(ctx context.Context, o UpdateOptions) (UpResult, error) 
 	return result, fail("update", o.Name, causeOf(ctx, err))
 }
 
-func (e *Engine) update(ctx context.Context, o UpdateOptions) (UpResult, error) {
+func (e *Engine) update(ctx context.Context, o UpdateOptions) (result UpResult, err error) {
 	if !plan.ValidInstanceName(o.Name) {
 		return UpResult{}, invalidName(o.Name)
 	}
 	var seen *world
 	var host driver.Host
-	err := parallel(
+	err = parallel(
 		func() (err error) { seen, err = e.observeAndSweep(ctx); return err },
 		func() (err error) { host, err = e.host(ctx); return err },
 	)
@@ -55,17 +55,53 @@ func (e *Engine) update(ctx context.Context, o UpdateOptions) (UpResult, error) 
 	if err != nil {
 		return UpResult{}, err
 	}
-	wanted, err := e.updatedService(ctx, o, found)
+	if err := e.restoreRecord(ctx, found); err != nil {
+		return UpResult{}, err
+	}
+	operation, err := e.newOperation(o.Timeout)
 	if err != nil {
 		return UpResult{}, err
 	}
-	if err := e.checkStorage(ctx, found, wanted); err != nil {
+	scratch, err := e.lockForUpdate(ctx, found, operation)
+	if err != nil {
 		return UpResult{}, err
 	}
-	if wanted.SamePlan(found.service) && maps.Equal(wanted.Given, found.service.Given) {
-		return e.bringUp(ctx, found, seen, host, o.Timeout)
+	defer func() { err = e.removeAfter(ctx, scratch, err) }()
+	// What another command has changed until now, and what none can change from
+	// now on.
+	if seen, err = e.observe(ctx); err != nil {
+		return UpResult{}, err
 	}
-	return e.change(ctx, change{found: found, wanted: wanted, host: host, timeout: o.Timeout}, seen)
+	if found, err = seen.find(o.Name); err != nil {
+		return UpResult{}, err
+	}
+	return e.updateLocked(ctx, o, change{
+		found: found, host: host, timeout: o.Timeout, scratch: scratch, operation: operation,
+	}, seen)
+}
+
+// lockForUpdate makes the container from which the record is made anew. As long as
+// it is there, no other command changes the instance.
+func (e *Engine) lockForUpdate(ctx context.Context, found *instance, operation plan.Operation) (container string, err error) {
+	container, err = e.createScratch(ctx, plan.UpdateContainerName(found.identity.ID), found.image.ID, operation)
+	if errors.Is(err, driver.ErrNameInUse) {
+		err = ErrUpdating
+	}
+	return container, err
+}
+
+func (e *Engine) updateLocked(ctx context.Context, o UpdateOptions, c change, seen *world) (UpResult, error) {
+	var err error
+	if c.wanted, err = e.updatedService(ctx, o, c.found); err != nil {
+		return UpResult{}, err
+	}
+	if err := e.checkStorage(ctx, c.found, c.wanted); err != nil {
+		return UpResult{}, err
+	}
+	if c.wanted.SamePlan(c.found.service) && maps.Equal(c.wanted.Given, c.found.service.Given) {
+		return e.bringUp(ctx, c.found, seen, c.host, o.Timeout)
+	}
+	return e.change(ctx, c, seen)
 }
 
 // updatedService is the instance's service in its new plan. All else that a pack
@@ -151,6 +187,9 @@ type change struct {
 	wanted  plan.Service
 	host    driver.Host
 	timeout time.Duration
+	// scratch is a container of the record's files.
+	scratch   string
+	operation plan.Operation
 }
 
 // change moves the record of the instance to the new plan, which is one step for
@@ -158,10 +197,6 @@ type change struct {
 // one are stale, and whoever brings the instance up makes them anew.
 func (e *Engine) change(ctx context.Context, c change, seen *world) (UpResult, error) {
 	before := *c.found
-	if err := e.restoreRecord(ctx, c.found); err != nil {
-		return UpResult{}, err
-	}
-	before.image = c.found.image
 	if err := e.settle(ctx, c.found, seen); err != nil {
 		return UpResult{}, err
 	}
@@ -183,24 +218,15 @@ func (e *Engine) change(ctx context.Context, c change, seen *world) (UpResult, e
 // recordPlan makes the record of the instance anew: the same files, and labels
 // that tell of the new plan. An image comes with an error when it is the record
 // already.
-func (e *Engine) recordPlan(ctx context.Context, c change) (recorded driver.Image, err error) {
-	operation, err := e.newOperation(c.timeout)
-	if err != nil {
-		return driver.Image{}, err
-	}
+func (e *Engine) recordPlan(ctx context.Context, c change) (driver.Image, error) {
 	planned, err := plan.PlanInstance(plan.InstanceInput{
-		Service: c.wanted, Identity: c.found.identity, Base: c.found.image.Labels[driver.LabelBaseImage], Operation: operation,
+		Service: c.wanted, Identity: c.found.identity, Base: c.found.image.Labels[driver.LabelBaseImage], Operation: c.operation,
 		Created: c.found.created(),
 	})
 	if err != nil {
 		return driver.Image{}, err
 	}
-	scratch, err := e.createScratch(ctx, c.found.image.ID, operation)
-	if err != nil {
-		return driver.Image{}, err
-	}
-	defer func() { err = e.removeAfter(ctx, scratch, err) }()
-	id, err := e.commitNamed(ctx, scratch, planned.Commit)
+	id, err := e.commitNamed(ctx, c.scratch, planned.Commit)
 	return driver.Image{ID: id, Labels: planned.Commit.Labels, Created: e.now()}, err
 }
 

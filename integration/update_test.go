@@ -351,3 +351,35 @@ func TestUnreadableInstance(t *testing.T) {
 		t.Errorf("it was removed: %v", err)
 	}
 }
+
+// Of several updates at the same moment one changes the instance at a time; the
+// others are refused, and none takes another back.
+func TestUpdatesAtTheSameMoment(t *testing.T) {
+	t.Parallel()
+	pack, name := tinyPack(t, sized), newName(t)
+	up(t, pack, name).Require(t, 0)
+	suite.DestroyAfter(t, name)
+	done := map[string]bool{}
+	var processes []*svptest.Process
+	for i := range 4 {
+		processes = append(processes, suite.Start(t, svptest.Call{Args: []string{"update", name, "--parameter", fmt.Sprintf("colour=g%d", i)}}))
+	}
+	for i, process := range processes {
+		result := process.Wait()
+		if result.Status == 0 {
+			done[fmt.Sprintf("g%d", i)] = true
+			continue
+		}
+		failure(t, result, 5, "another update of the instance is at work")
+	}
+	if len(done) == 0 {
+		t.Error("no update was made")
+	}
+	answer := svp(t, "shell", name, "--", "sh", "-c", `echo "$PLAN_COLOUR"`).Require(t, 0).Stdout
+	if !done[strings.TrimSpace(answer)] {
+		t.Errorf("the instance has %q, and these updates say that they were made: %v", answer, done)
+	}
+	svp(t, "destroy", name, "--yes").Require(t, 0)
+	svp(t, "gc").Require(t, 0)
+	nothingLeft(t, pack, name, "base")
+}

@@ -83,6 +83,11 @@ func BindingVolumeName(id, consumer string) string {
 	return containerPrefix + "binding-" + id + "-" + consumer
 }
 
+// UpdateContainerName names the container from which the record of an instance is
+// made anew. As names are unique, it is also the lock that lets one command change
+// an instance at a time.
+func UpdateContainerName(id string) string { return containerPrefix + "update-" + id }
+
 // CacheVolumeName names the build cache of a pack.
 func CacheVolumeName(packName string) string { return containerPrefix + "cache-" + packName }
 
