@@ -101,7 +101,8 @@ func testBindAsynchronously(t *testing.T, p *platform, packs osbPacks) {
 	service := p.service(t, packs.tiny)
 	instance := p.instance(t, service, "small")
 	_, credentials := p.bind(t, service, "small", instance)
-	body, path := service.bindBody(t, "small"), bindingPath(instance, newName(t))
+	binding := newName(t)
+	body, path := service.bindBody(t, "small"), bindingPath(instance, binding)
 	inside(t, credentials, "touch /srv/data/hold-bind")
 	first := p.async(t, http.MethodPut, path, nil, body)
 	task := operation(t, first)
@@ -116,6 +117,9 @@ func testBindAsynchronously(t *testing.T, p *platform, packs osbPacks) {
 	}
 	refused(t, p.async(t, http.MethodPut, path, nil, body.with(fields{"parameters": fields{"note": "y"}})), http.StatusConflict, "")
 	p.get(t, path).Require(t, http.StatusNotFound)
+	// It can have no successor yet.
+	p.async(t, http.MethodPut, bindingPath(instance, newName(t)), nil, fields{"predecessor_binding_id": binding}).Require(t,
+		http.StatusBadRequest, http.StatusUnprocessableEntity)
 	const concurrency = "ConcurrencyError"
 	refused(t, p.async(t, http.MethodPatch, instancePath(instance), nil,
 		fields{"service_id": service.ID, "plan_id": service.plan(t, "large")}), http.StatusUnprocessableEntity, concurrency)
@@ -235,6 +239,7 @@ func testRotation(t *testing.T, p *platform, packs osbPacks) {
 	if valid := inside(t, after, "cat /srv/data/user-*"); strings.Contains(valid, fmt.Sprint(before["TOKEN"])) || !strings.Contains(valid, fmt.Sprint(after["TOKEN"])) {
 		t.Error("the predecessor's end is not the predecessor's alone")
 	}
+	p.put(t, bindingPath(instance, fresh), fields{"predecessor_binding_id": fresh}).Require(t, http.StatusBadRequest, http.StatusConflict)
 	// One that is gone, or another instance's, is no predecessor.
 	p.put(t, bindingPath(instance, newName(t)), rotate).Require(t, http.StatusBadRequest)
 	other := p.instance(t, service, "small")
@@ -255,7 +260,7 @@ func testLogDrain(t *testing.T, p *platform, packs osbPacks) {
 			t.Errorf("the drain's URL is %q: %v", text, err)
 		}
 	}
-	// And no other service answers with one.
+	// And no other service answers with one, whatever its variables are.
 	tiny := p.service(t, packs.tiny)
 	answer := p.put(t, bindingPath(p.instance(t, tiny, "small"), "b"), tiny.bindBody(t, "small")).Require(t, http.StatusCreated)
 	for _, field := range []string{"syslog_drain_url", "route_service_url", "volume_mounts"} {

@@ -36,6 +36,7 @@ user=/srv/data/user-$1
 echo NAME=%NAME
 echo "TOKEN=$(cat "$user")"
 echo "URL=tiny://$1:$(cat "$user")@%IP:%PORT_7000/app"
+echo SYSLOG_DRAIN_URL=syslog://%IP:601
 `,
 	"bin/unbind": `#!/bin/sh
 while [ -e /srv/data/hold-unbind ]; do sleep 0.1; done
