@@ -3,6 +3,18 @@ package soak
 import "net/http"
 
 func beginBind(w world, r request) step {
+	one := beginBindOf(w, r)
+	b := &w.bindings[r.binding]
+	repeated := (b.there || b.operation.is(bind)) && b.isFor(r)
+	if r.predecessor != none && !w.canHaveSuccessor(r) && !repeated {
+		// Whatever else may keep it from being made.
+		one.accept = either(one.accept, answers(http.StatusBadRequest))
+	}
+	return one
+}
+
+// beginBindOf takes for granted that a predecessor can have a successor.
+func beginBindOf(w world, r request) step {
 	b, find := &w.bindings[r.binding], ofBinding(r.binding)
 	switch {
 	case w.operation.is(provision), w.operation.is(deprovision):
@@ -15,8 +27,10 @@ func beginBind(w world, r request) step {
 		return step{w, answers(http.StatusBadRequest)}
 	case b.operation.is(unbind):
 		return step{w, busy}
+	case (b.there || b.operation.is(bind)) && !b.isFor(r) && w.operation.is(update):
+		return step{w, either(answers(http.StatusConflict), busy)}
 	case (b.there || b.operation.is(bind)) && !b.isFor(r):
-		return step{w, w.different(r)}
+		return step{w, answers(http.StatusConflict)}
 	case b.there && w.operation.is(update):
 		return step{w, either(boundAlready(*b, r), busy)}
 	case b.there:
@@ -67,18 +81,6 @@ func boundAlready(b binding, r request) accept {
 		return either(same, answers(http.StatusConflict))
 	}
 	return same
-}
-
-// different accepts the refusal of a binding that was asked for otherwise.
-func (w *world) different(r request) accept {
-	rules := []accept{answers(http.StatusConflict)}
-	if r.predecessor != none && !w.canHaveSuccessor(r) {
-		rules = append(rules, answers(http.StatusBadRequest))
-	}
-	if w.operation.is(update) {
-		rules = append(rules, busy)
-	}
-	return either(rules...)
 }
 
 // given learns the credentials of a binding, or compares them with what is known.
