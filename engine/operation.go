@@ -10,8 +10,8 @@ import (
 )
 
 // operationMargin is how long after its time limit an operation may still be
-// cleaning up.
-const operationMargin = 2 * cleanupTimeout
+// cleaning up, or taking back what it did.
+const operationMargin = revertTimeout + 2*cleanupTimeout
 
 // newOperation identifies the running command.
 func (e *Engine) newOperation(limit time.Duration) (plan.Operation, error) {
@@ -36,15 +36,19 @@ func (e *Engine) randomID() (string, error) {
 	return hex.EncodeToString(id[:]), nil
 }
 
-// ended tells that nobody works on the operation any more: its process is gone,
-// or, where that cannot be seen because it ran on another machine, its time is up.
+// ended tells that nobody works on the operation any more: its time is up, which
+// is all that can be seen of another machine's and matters for a broker, which
+// lives for long; or its process is gone.
 func (e *Engine) ended(operation plan.Operation) bool {
-	owner, err := parseProcess(operation.Owner)
-	if err == nil && owner.machine == machine() {
-		return !owner.runs()
-	}
-	if err == nil && startedAnew(machine(), owner.machine) {
+	if e.now().After(operation.Deadline) {
 		return true
 	}
-	return e.now().After(operation.Deadline)
+	owner, err := parseProcess(operation.Owner)
+	if err != nil {
+		return false
+	}
+	if owner.machine == machine() {
+		return !owner.runs()
+	}
+	return startedAnew(machine(), owner.machine)
 }

@@ -16,6 +16,11 @@ var (
 	ErrWrongKey = errors.New("sealed with another key")
 	// ErrDamaged tells that something sealed was changed from outside.
 	ErrDamaged = errors.New("damaged, or moved here from another record")
+	// ErrNoStore tells that a file is something else, and was left as it is.
+	ErrNoStore = errors.New("not a store of svp")
+	// ErrGone tells that the file of an open store was removed or replaced: what
+	// would be written is lost at the next start.
+	ErrGone = errors.New("the store's file was removed or replaced while it was open")
 	// ErrNewer tells that the schema is one of a newer svp.
 	ErrNewer = errors.New("written by a newer svp")
 )

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net/url"
 	"os"
@@ -23,6 +24,8 @@ const sqliteReaders = 4
 type sqlite struct {
 	writer, reader *sql.DB
 	lock           *os.File
+	file           string
+	opened         fs.FileInfo // of the file
 }
 
 // openSQLite opens the file, which it makes if need be, readable by its owner
@@ -33,17 +36,23 @@ func openSQLite(ctx context.Context, location string) (_ *sqlite, err error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := checkFile(file); err != nil {
+		return nil, err
+	}
 	lock, err := lockFile(file + ".lock")
 	if err != nil {
 		return nil, err
 	}
-	opened := &sqlite{lock: lock}
+	opened := &sqlite{lock: lock, file: file}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, opened.close())
 		}
 	}()
 	if err := makePrivate(file); err != nil {
+		return nil, err
+	}
+	if opened.opened, err = os.Stat(file); err != nil {
 		return nil, err
 	}
 	// Busy is a store only when somebody looks into it with another program.
@@ -91,6 +100,46 @@ func resolve(location string) (string, error) {
 	return filepath.Join(folder, filepath.Base(file)), nil
 }
 
+// magic begins every SQLite file (SQLite's "Database File Format", section 1.2).
+const magic = "SQLite format 3\x00"
+
+// checkFile refuses what was named by mistake, before anything is done to it or
+// put beside it.
+func checkFile(name string) error {
+	info, err := os.Lstat(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if !info.Mode().IsRegular() {
+		return fmt.Errorf("%w: it is no regular file", ErrNoStore)
+	}
+	if info.Size() == 0 {
+		return nil
+	}
+	file, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	begin := make([]byte, len(magic))
+	if _, err := io.ReadFull(file, begin); err != nil || string(begin) != magic {
+		return fmt.Errorf("%w: it is no SQLite file", ErrNoStore)
+	}
+	return nil
+}
+
+// present tells whether the file is still the one that was opened.
+func (s *sqlite) present() error {
+	now, err := os.Stat(s.file)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && !os.SameFile(now, s.opened) {
+		return ErrGone
+	}
+	return err
+}
+
 // makePrivate makes the file and keeps others out of it; SQLite gives the files
 // that it puts beside it the same mode.
 func makePrivate(file string) error {
@@ -115,18 +164,29 @@ func lockFile(name string) (*os.File, error) {
 }
 
 func (s *sqlite) begin(ctx context.Context, _ []lock) (*sql.Tx, int64, error) {
+	if err := s.present(); err != nil {
+		return nil, 0, err
+	}
 	// Immediate: whoever has begun is the only one that writes.
 	tx, err := s.writer.BeginTx(ctx, nil)
 	return tx, time.Now().UnixMicro(), err
 }
 
-func (s *sqlite) view(ctx context.Context) (*sql.Tx, error) { return s.reader.BeginTx(ctx, nil) }
+func (s *sqlite) view(ctx context.Context) (*sql.Tx, error) {
+	if err := s.present(); err != nil {
+		return nil, err
+	}
+	return s.reader.BeginTx(ctx, nil)
+}
 
 func (s *sqlite) spell(statement string) string {
 	return strings.NewReplacer("BYTES", "BLOB", "SKIP_LOCKED", "").Replace(statement)
 }
 
 func (s *sqlite) ping(ctx context.Context) error {
+	if err := s.present(); err != nil {
+		return err
+	}
 	var version int
 	return s.reader.QueryRowContext(ctx, `SELECT version FROM broker_store`).Scan(&version)
 }

@@ -2,13 +2,16 @@ package store_test
 
 import (
 	"database/sql"
+	"errors"
 	"net/url"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 
 	_ "modernc.org/sqlite"
 
+	"github.com/servicepack/svp/engine/broker/store"
 	"github.com/servicepack/svp/engine/broker/store/storetest"
 )
 
@@ -50,5 +53,60 @@ func TestFilesOfAStoreArePrivate(t *testing.T) {
 		if info.Mode().Perm() != 0o600 {
 			t.Errorf("%s has mode %04o", entry.Name(), info.Mode().Perm())
 		}
+	}
+}
+
+// What is named by mistake is refused, and left as it is.
+func TestWhatIsNoStoreIsLeftAlone(t *testing.T) {
+	folder := t.TempDir()
+	text := filepath.Join(folder, "README.md")
+	if err := os.WriteFile(text, []byte("# Not a database at all\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	pipe := filepath.Join(folder, "pipe")
+	if err := syscall.Mkfifo(pipe, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{text, pipe, folder} {
+		before, err := os.Lstat(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := store.Open(t.Context(), name, storetest.NewKey(t)); !errors.Is(err, store.ErrNoStore) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if after, err := os.Lstat(name); err != nil || after.Mode() != before.Mode() || after.Size() != before.Size() {
+			t.Errorf("%s was %v, and is %v (%v)", name, before.Mode(), after.Mode(), err)
+		}
+	}
+	if entries, err := os.ReadDir(folder); err != nil || len(entries) != 2 {
+		t.Errorf("%v, %v", entries, err)
+	}
+}
+
+// A store whose file is gone takes nothing that would be lost.
+func TestFileThatGoes(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "store.db")
+	opened := storetest.Open(t, file, storetest.NewKey(t))
+	if err := opened.Ping(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(file, file+".away"); err != nil {
+		t.Fatal(err)
+	}
+	nothing := func(*store.Tx) error { return nil }
+	for what, err := range map[string]error{
+		"ping": opened.Ping(t.Context()), "beat": opened.Beat(t.Context(), "me"),
+		"transact": opened.Transact(t.Context(), "one", false, nothing), "view": opened.View(t.Context(), "one", nothing),
+	} {
+		if !errors.Is(err, store.ErrGone) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	if err := os.Rename(file+".away", file); err != nil {
+		t.Fatal(err)
+	}
+	if err := opened.Ping(t.Context()); err != nil {
+		t.Errorf("the file is back: %v", err)
 	}
 }
