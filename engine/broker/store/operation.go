@@ -180,6 +180,18 @@ func (s *Store) Describe(ctx context.Context, operationID, owner, description st
 	return nil
 }
 
+// Owned lists the operations in progress of an owner, without their requests.
+func (s *Store) Owned(ctx context.Context, owner string) (all []Operation, err error) {
+	err = s.look(ctx, func(tx *sql.Tx) error {
+		all, err = list(ctx, tx, scanClosed, selectOperations+` WHERE`+inProgress+` AND owner = $1 ORDER BY started, id`, blob(owner))
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list the operations of broker %q: %w", owner, err)
+	}
+	return all, nil
+}
+
 // Abandoned lists the operations in progress, without their requests, whose
 // owners have not beaten within patience, or have retired. Of a SQLite store
 // these are at once all those that an earlier process began.

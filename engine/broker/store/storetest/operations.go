@@ -138,6 +138,9 @@ func deadAndLiving(t *testing.T, f Fixture) {
 	if got := abandoned(ever); len(got) != 0 {
 		t.Errorf("abandoned %v, and all owners are alive", got)
 	}
+	if own, err := s.Owned(t.Context(), "alive"); err != nil || len(own) != 1 || own[0].ID != "alive" || own[0].Request != nil {
+		t.Errorf("owned by one broker: %+v, %v", own, err)
+	}
 	if err := s.Retire(t.Context(), "retired"); err != nil {
 		t.Fatal(err)
 	}
