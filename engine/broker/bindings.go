@@ -181,7 +181,7 @@ func bindAnswer(binding *store.Binding, status int) (answer, error) {
 // bound reads the binding that an operation has made.
 func (b *Broker) bound(instanceID, id string, status int) func(context.Context) (answer, error) {
 	return func(ctx context.Context) (result answer, err error) {
-		err = b.config.Store.Transact(ctx, instanceID, false, func(tx *store.Tx) error {
+		err = b.config.Store.View(ctx, instanceID, func(tx *store.Tx) error {
 			binding, err := tx.Binding(ctx, id)
 			if err != nil {
 				return err
@@ -198,7 +198,7 @@ func (b *Broker) bound(instanceID, id string, status int) func(context.Context) 
 
 // fetchBinding tells of a binding (Fetching a Service Binding).
 func (b *Broker) fetchBinding(ctx context.Context, instanceID, id string) (result answer, err error) {
-	err = b.config.Store.Transact(ctx, instanceID, false, func(tx *store.Tx) error {
+	err = b.config.Store.View(ctx, instanceID, func(tx *store.Tx) error {
 		binding, err := tx.Binding(ctx, id)
 		if err != nil {
 			return err
@@ -218,15 +218,17 @@ func (b *Broker) fetchBinding(ctx context.Context, instanceID, id string) (resul
 
 // performBind makes the credentials. Done again, after a crash, it comes to the
 // same.
-func (b *Broker) performBind(ctx context.Context, instance store.Instance, id string, asked request) (change, error) {
+func (b *Broker) performBind(ctx context.Context, operation store.Operation, instance store.Instance, asked request) (change, error) {
+	id := operation.BindingID
 	name := consumer(instance.ID, id)
+	var text json.RawMessage
 	made, err := b.config.Engine.Bind(ctx, instance.Name, name, b.config.View)
-	if err != nil {
-		return nil, err
+	if err == nil {
+		text, err = bindingOf(made, asked.SyslogDrain)
 	}
-	text, err := bindingOf(made, asked.SyslogDrain)
 	if err != nil {
-		return nil, errors.Join(err, b.config.Engine.Unbind(ctx, instance.Name, name))
+		// Also when the engine has made nothing: the broker before may have.
+		return nil, errors.Join(err, b.undo(ctx, operation, func(ctx context.Context) error { return b.takeAway(ctx, instance.Name, name) }))
 	}
 	return func(ctx context.Context, tx *store.Tx) error {
 		binding, err := tx.Binding(ctx, id)
@@ -329,14 +331,23 @@ func (b *Broker) beginUnbind(ctx context.Context, tx *store.Tx, binding *store.B
 // it: the credentials would work again with its next start.
 func (b *Broker) performUnbind(ctx context.Context, instance store.Instance, id string) (change, error) {
 	name := consumer(instance.ID, id)
-	err := b.config.Engine.Unbind(ctx, instance.Name, name)
+	err := b.takeAway(ctx, instance.Name, name)
 	if errors.Is(err, engine.ErrNotRunning) {
 		if _, err = b.config.Engine.Start(ctx, instance.Name, b.config.Timeout); err == nil {
-			err = b.config.Engine.Unbind(ctx, instance.Name, name)
+			err = b.takeAway(ctx, instance.Name, name)
 		}
 	}
-	if err != nil && !errors.Is(err, engine.ErrNoBinding) && !errors.Is(err, engine.ErrNoInstance) {
+	if err != nil {
 		return nil, err
 	}
 	return func(ctx context.Context, tx *store.Tx) error { return tx.DeleteBinding(ctx, id) }, nil
+}
+
+// takeAway takes a consumer's access away, if it has any.
+func (b *Broker) takeAway(ctx context.Context, name, consumer string) error {
+	err := b.config.Engine.Unbind(ctx, name, consumer)
+	if errors.Is(err, engine.ErrNoBinding) || errors.Is(err, engine.ErrNoInstance) {
+		return nil
+	}
+	return err
 }

@@ -13,7 +13,6 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/servicepack/svp/engine"
-	"github.com/servicepack/svp/engine/broker/store"
 )
 
 // Broker offers packs to platforms. It is safe for concurrent use.
@@ -60,7 +59,10 @@ func New(ctx context.Context, config Config) (*Broker, error) {
 		return nil, err
 	}
 	// Before its first operation, which another broker would take over else.
-	return b, config.Store.Beat(ctx, b.owner)
+	if err := config.Store.Beat(ctx, b.owner); err != nil {
+		return nil, err
+	}
+	return b, nil
 }
 
 // Reload reads the packs anew. After an error the old catalog stays.
@@ -119,16 +121,19 @@ const (
 // at most grace; those that have not ended by then are carried on by whoever
 // opens the store next.
 func (b *Broker) Run(ctx context.Context, grace time.Duration) error {
-	background, stop := context.WithCancel(ctx)
+	// As long as operations are in progress, the others must see that it lives:
+	// they would carry them on else, at the same time.
+	living, leave := context.WithCancel(context.WithoutCancel(ctx))
+	defer leave()
 	var group sync.WaitGroup
-	group.Go(func() { b.every(background, beatInterval, "keep the broker's place", b.beat) })
-	group.Go(func() { b.keepPool(background) })
-	group.Go(func() { b.keepPrepared(background) })
-	group.Go(func() { b.watch(background) })
-	group.Go(func() { b.every(background, pruneInterval, "forget old operations", b.prune) })
+	group.Go(func() { b.every(living, beatInterval, "keep the broker's place", b.beat) })
+	group.Go(func() { b.keepPool(ctx) })
+	group.Go(func() { b.keepPrepared(ctx) })
+	group.Go(func() { b.watch(ctx) })
+	group.Go(func() { b.every(ctx, pruneInterval, "forget old operations", b.prune) })
 	<-ctx.Done()
 	b.close(grace)
-	stop()
+	leave()
 	group.Wait()
 	retire, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 	defer cancel()
@@ -160,11 +165,31 @@ func (b *Broker) every(ctx context.Context, interval time.Duration, what string,
 	}
 }
 
+// beat tells the other brokers that this one lives. A beat that is late is as good
+// as none, so it is not waited for longer than the others wait.
 func (b *Broker) beat(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	if err := b.config.Store.Beat(ctx, b.owner); err != nil {
 		return err
 	}
-	return b.adopt(ctx)
+	if b.isClosing() {
+		return nil // what is abandoned now is for the others
+	}
+	return errors.Join(b.resume(ctx), b.adopt(ctx))
+}
+
+// resume carries on the broker's own operations that it does not work on: the
+// store failed when they began, or when their end was to be recorded.
+func (b *Broker) resume(ctx context.Context) error {
+	own, err := b.config.Store.Owned(ctx, b.owner)
+	if err != nil {
+		return err
+	}
+	for _, operation := range own {
+		b.begin(operation)
+	}
+	return nil
 }
 
 // adopt carries on the operations of brokers that are gone.
@@ -218,10 +243,3 @@ func (b *Broker) Ready(ctx context.Context) error { return b.config.Store.Ping(c
 func (b *Broker) Event(event engine.Event) { b.steps.event(event) }
 
 func (b *Broker) now() time.Time { return b.config.Now().UTC() }
-
-func newOperation(kind store.OperationKind, instanceID, bindingID, owner string, now time.Time) *store.Operation {
-	return &store.Operation{
-		ID: uuid.NewString(), Kind: kind, State: store.InProgress, InstanceID: instanceID, BindingID: bindingID,
-		Owner: owner, Started: now, Updated: now,
-	}
-}

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/servicepack/svp/engine"
 	"github.com/servicepack/svp/engine/broker"
 	"github.com/servicepack/svp/engine/broker/store"
 )
@@ -31,7 +32,9 @@ type world struct {
 
 	handler http.Handler
 	server  *httptest.Server
-	stop    func()
+	grace   time.Duration
+	// interrupt begins what stop waits for the end of.
+	interrupt, stop func()
 
 	serviceID string
 	plans     map[string]string // ids by name
@@ -92,9 +95,10 @@ func (w *world) start() {
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(w.t.Context()))
 	ended := make(chan error, 1)
-	go func() { ended <- b.Run(ctx, 0) }()
+	go func() { ended <- b.Run(ctx, w.grace) }()
 	w.handler = b.Handler()
 	w.server = httptest.NewServer(w.handler)
+	w.interrupt = cancel
 	w.stop = sync.OnceFunc(func() {
 		cancel()
 		err := errors.Join(<-ended, opened.Close())
@@ -257,13 +261,17 @@ func TestSynchronousClientJoins(t *testing.T) {
 func TestProvisionFails(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, nil)
-	w.engine.fail["Up"] = errors.New("no room")
+	w.engine.fail["Up"] = &engine.Error{Op: "up", Kind: engine.Failed, Err: errors.New("no room")}
 	const path = "/v2/service_instances/one"
 	w.call("PUT", path, w.provisionBody("small")).require(500, "no room")
 	w.call("GET", path+"/last_operation", "").require(200, "failed", "no room")
 	w.call("GET", path, "").require(404)
 	if names := w.engine.names(); len(names) > 0 {
 		t.Errorf("left behind: %v", names)
+	}
+	w.engine.fail["Up"] = errors.New("connect to broker@database")
+	if told := w.call("PUT", path, w.provisionBody("small")).require(500, "its log says why"); strings.Contains(told.body, "database") {
+		t.Errorf("the broker's own affairs are told: %s", told.body)
 	}
 	delete(w.engine.fail, "Up")
 	w.call("PUT", path, w.provisionBody("large")).require(201)

@@ -2,11 +2,9 @@ package broker
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"strings"
 
-	"github.com/servicepack/svp/engine"
 	"github.com/servicepack/svp/engine/broker/osb"
 	"github.com/servicepack/svp/engine/broker/store"
 )
@@ -79,7 +77,7 @@ func (b *Broker) beginDeprovision(ctx context.Context, tx *store.Tx, instance *s
 		}
 		return osb.Unprocessable("the instance is bound; unbind first: %s", strings.Join(ids, ", "))
 	}
-	instance.State, instance.Updated = store.InstanceDeleting, b.now()
+	instance.State = store.InstanceDeleting
 	if err := tx.PutInstance(ctx, instance); err != nil {
 		return err
 	}
@@ -87,8 +85,7 @@ func (b *Broker) beginDeprovision(ctx context.Context, tx *store.Tx, instance *s
 }
 
 func (b *Broker) performDeprovision(ctx context.Context, instance store.Instance) (change, error) {
-	err := b.config.Engine.Destroy(ctx, instance.Name)
-	if err != nil && !errors.Is(err, engine.ErrNoInstance) {
+	if err := b.destroy(ctx, instance.Name); err != nil {
 		return nil, err
 	}
 	return func(ctx context.Context, tx *store.Tx) error { return tx.DeleteInstance(ctx) }, nil

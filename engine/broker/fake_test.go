@@ -3,8 +3,10 @@ package broker_test
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -22,6 +24,7 @@ type fakeEngine struct {
 	plans     map[string]string
 	used      int64
 	fail      map[string]error // by method
+	failLate  map[string]error // as fail, when the method has done its work
 	gates     map[string]chan struct{}
 	waiting   map[string]int
 	schema    string
@@ -30,7 +33,7 @@ type fakeEngine struct {
 
 func newFakeEngine() *fakeEngine {
 	return &fakeEngine{
-		instances: map[string]map[string]bool{}, plans: map[string]string{}, fail: map[string]error{},
+		instances: map[string]map[string]bool{}, plans: map[string]string{}, fail: map[string]error{}, failLate: map[string]error{},
 		gates: map[string]chan struct{}{}, waiting: map[string]int{}, digest: "d1",
 	}
 }
@@ -66,6 +69,24 @@ func (f *fakeEngine) pass(ctx context.Context, method string) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+// failAfter lets the method fail when it has done its work.
+func (f *fakeEngine) failAfter(method string, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.failLate[method] = err
+}
+
+// consumers are those of all instances.
+func (f *fakeEngine) consumers() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var all []string
+	for _, bound := range f.instances {
+		all = slices.AppendSeq(all, maps.Keys(bound))
+	}
+	return all
 }
 
 func (f *fakeEngine) calls(method string) int {
@@ -116,7 +137,7 @@ func (f *fakeEngine) Up(ctx context.Context, o engine.UpOptions) (engine.UpResul
 		f.instances[o.Name] = map[string]bool{}
 	}
 	f.plans[o.Name] = o.Plan
-	return engine.UpResult{}, nil
+	return engine.UpResult{}, f.failLate["Up"]
 }
 
 func (f *fakeEngine) Update(ctx context.Context, o engine.UpdateOptions) (engine.UpResult, error) {
@@ -163,7 +184,7 @@ func (f *fakeEngine) Bind(ctx context.Context, name, consumer string, _ engine.V
 	return engine.BindResult{
 		Binding: engine.Binding{Consumer: consumer},
 		Env:     envvar.Set{{Name: "URL", Value: secrets.New("test://" + consumer + ":hush-hush@192.0.2.7:80/")}},
-	}, nil
+	}, f.failLate["Bind"]
 }
 
 func (f *fakeEngine) Unbind(ctx context.Context, name, consumer string) error {

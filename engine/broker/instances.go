@@ -4,6 +4,8 @@ import (
 	"context"
 	"net/http"
 
+	"github.com/google/uuid"
+
 	"github.com/servicepack/svp/engine/broker/osb"
 	"github.com/servicepack/svp/engine/broker/store"
 )
@@ -32,9 +34,10 @@ func (b *Broker) newOperationFor(from origin, kind store.OperationKind, instance
 	if err != nil {
 		return nil, err
 	}
-	operation := newOperation(kind, instanceID, bindingID, b.owner, b.now())
-	operation.Request, operation.RequestID, operation.User = text, from.requestID, from.user
-	return operation, nil
+	return &store.Operation{
+		ID: uuid.NewString(), Kind: kind, State: store.InProgress, InstanceID: instanceID, BindingID: bindingID,
+		Request: text, Owner: b.owner, RequestID: from.requestID, User: from.user,
+	}, nil
 }
 
 func (b *Broker) dashboardURL(id string) string {
@@ -47,7 +50,7 @@ func (b *Broker) dashboardURL(id string) string {
 // fetchInstance tells of an instance (Fetching a Service Instance).
 func (b *Broker) fetchInstance(ctx context.Context, id string) (answer, error) {
 	var result answer
-	err := b.config.Store.Transact(ctx, id, false, func(tx *store.Tx) error {
+	err := b.config.Store.View(ctx, id, func(tx *store.Tx) error {
 		instance, err := tx.Instance(ctx)
 		if err != nil {
 			return err
@@ -90,7 +93,7 @@ func errNoInstance() *osb.Error { return osb.NotFound("there is no such instance
 
 func (b *Broker) instance(ctx context.Context, id string) (*store.Instance, error) {
 	var instance *store.Instance
-	err := b.config.Store.Transact(ctx, id, false, func(tx *store.Tx) (err error) {
+	err := b.config.Store.View(ctx, id, func(tx *store.Tx) (err error) {
 		instance, err = tx.Instance(ctx)
 		return err
 	})

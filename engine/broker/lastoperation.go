@@ -36,7 +36,7 @@ func (b *Broker) lastOperation(ctx context.Context, instanceID, bindingID, opera
 // findOperation finds the operation of that id on the instance or the binding, or
 // the latest where the client does not say which; nil when there was none.
 func (b *Broker) findOperation(ctx context.Context, instanceID, bindingID, operationID string) (operation *store.Operation, instance *store.Instance, err error) {
-	err = b.config.Store.Transact(ctx, instanceID, false, func(tx *store.Tx) (err error) {
+	err = b.config.Store.View(ctx, instanceID, func(tx *store.Tx) (err error) {
 		if instance, err = tx.Instance(ctx); err != nil {
 			return err
 		}

@@ -26,6 +26,9 @@ type request struct {
 	SyslogDrain bool            `json:"syslog_drain,omitempty"`
 	// Warm tells that the instance is one of the pool, and runs.
 	Warm bool `json:"warm,omitempty"`
+	// Leftover is the name of an instance that was to be made before, and failed:
+	// of which something may be left.
+	Leftover string `json:"leftover,omitempty"`
 	// Failed tells that the instance that is removed was never there whole.
 	Failed bool `json:"failed,omitempty"`
 }
@@ -67,10 +70,18 @@ func (b *Broker) carryOut(work context.Context, operation store.Operation) {
 	defer cancel()
 	log := b.log.With("operation", operation.ID, "kind", operation.Kind, "instance", operation.InstanceID,
 		"binding", operation.BindingID, "request", operation.RequestID)
+	instance, recorded, err := b.recorded(ctx, operation)
+	if err != nil {
+		log.ErrorContext(ctx, "could not read an operation; it is tried again", "error", err)
+		return
+	}
+	if !b.isOurs(recorded) {
+		return // it ended, or was taken over, since it was listed
+	}
 	log.InfoContext(ctx, "operation begins")
 	telling, told := context.WithCancel(ctx)
-	b.working.Go(func() { b.tell(telling, operation) })
-	change, err := b.perform(ctx, operation)
+	b.working.Go(func() { b.tell(telling, operation, instance) })
+	change, err := b.perform(ctx, recorded, instance)
 	told()
 	if work.Err() != nil {
 		return // interrupted: it stays in progress, and is carried on
@@ -89,49 +100,47 @@ const tellInterval = time.Second
 
 // tell records the step that an operation is at, for the other brokers of the
 // store, which may be asked about it.
-func (b *Broker) tell(ctx context.Context, operation store.Operation) {
-	instance, _, err := b.recorded(ctx, operation)
-	if err != nil {
-		return // perform will tell
+func (b *Broker) tell(ctx context.Context, operation store.Operation, instance *store.Instance) {
+	if instance == nil {
+		return
 	}
-	recorded := ""
+	described := ""
 	b.every(ctx, tellInterval, "record the step of an operation", func(ctx context.Context) error {
 		step := b.steps.of(instance.Name, instance.Pack)
-		if step == recorded || step == "" {
+		if step == described || step == "" {
 			return nil
 		}
-		recorded = step
 		err := b.config.Store.Describe(ctx, operation.ID, b.owner, step)
-		if errors.Is(err, store.ErrNotOwner) {
-			return nil // it has just ended
+		if err != nil && !errors.Is(err, store.ErrNotOwner) { // else it has just ended
+			return err
 		}
-		return err
+		described = step
+		return nil
 	})
 }
 
 // change is what an operation's success changes in the store.
 type change func(ctx context.Context, tx *store.Tx) error
 
-func (b *Broker) perform(ctx context.Context, operation store.Operation) (change, error) {
-	instance, recorded, err := b.recorded(ctx, operation)
-	if err != nil {
-		return nil, err
+func (b *Broker) perform(ctx context.Context, operation *store.Operation, instance *store.Instance) (change, error) {
+	if instance == nil {
+		return nil, errors.New("the instance is gone")
 	}
 	var asked request
-	if len(recorded.Request) > 0 {
-		if err := json.Unmarshal(recorded.Request, &asked); err != nil {
+	if len(operation.Request) > 0 {
+		if err := json.Unmarshal(operation.Request, &asked); err != nil {
 			return nil, fmt.Errorf("read what was requested: %w", err)
 		}
 	}
 	switch operation.Kind {
 	case store.Provision:
-		return b.performProvision(ctx, operation, *instance, asked)
+		return b.performProvision(ctx, *operation, *instance, asked)
 	case store.Update:
 		return b.performUpdate(ctx, *instance, asked)
 	case store.Deprovision:
 		return b.performDeprovision(ctx, *instance)
 	case store.Bind:
-		return b.performBind(ctx, *instance, operation.BindingID, asked)
+		return b.performBind(ctx, *operation, *instance, asked)
 	case store.Unbind:
 		return b.performUnbind(ctx, *instance, operation.BindingID)
 	case restart:
@@ -140,7 +149,8 @@ func (b *Broker) perform(ctx context.Context, operation store.Operation) (change
 	return nil, fmt.Errorf("unknown operation %q", operation.Kind)
 }
 
-// recorded reads the operation, with what was requested, and its instance.
+// recorded reads the operation, with what was requested, and its instance; what is
+// not there is nil.
 func (b *Broker) recorded(ctx context.Context, operation store.Operation) (instance *store.Instance, recorded *store.Operation, err error) {
 	err = b.config.Store.View(ctx, operation.InstanceID, func(tx *store.Tx) error {
 		if instance, err = tx.Instance(ctx); err != nil {
@@ -149,18 +159,21 @@ func (b *Broker) recorded(ctx context.Context, operation store.Operation) (insta
 		recorded, err = tx.Operation(ctx, operation.ID)
 		return err
 	})
-	if err == nil && (instance == nil || recorded == nil) {
-		err = errors.New("the instance is gone")
-	}
 	return instance, recorded, err
 }
 
+// isOurs tells whether the operation is in progress, and this broker's.
+func (b *Broker) isOurs(recorded *store.Operation) bool {
+	return recorded != nil && recorded.Owner == b.owner && recorded.State == store.InProgress
+}
+
 // recordAttempts bounds how often the end of an operation is recorded, a while
-// apart, when the store fails. After that the operation is as one of a broker
-// that crashed.
+// apart, when the store fails. After that the operation is carried on as if the
+// broker had crashed.
 const (
 	recordAttempts = 30
 	recordPause    = time.Second
+	recordTimeout  = 30 * time.Second
 )
 
 // finish records how an operation ended, unless another broker has taken it over.
@@ -170,7 +183,7 @@ func (b *Broker) finish(ctx context.Context, operation store.Operation, change c
 		if err == nil || errors.Is(err, store.ErrNotOwner) {
 			return
 		}
-		b.log.Error("could not record the end of an operation", "operation", operation.ID, "attempt", attempt, "error", err)
+		b.log.ErrorContext(ctx, "could not record the end of an operation", "operation", operation.ID, "attempt", attempt, "error", err)
 		select {
 		case <-ctx.Done():
 			return
@@ -180,15 +193,16 @@ func (b *Broker) finish(ctx context.Context, operation store.Operation, change c
 }
 
 func (b *Broker) record(ctx context.Context, operation store.Operation, change change, failure error) error {
+	ctx, cancel := context.WithTimeout(ctx, recordTimeout)
+	defer cancel()
 	return b.config.Store.Transact(ctx, operation.InstanceID, false, func(tx *store.Tx) error {
 		current, err := tx.Operation(ctx, operation.ID)
 		if err != nil {
 			return err
 		}
-		if current == nil || current.Owner != b.owner || current.State != store.InProgress {
+		if !b.isOurs(current) {
 			return store.ErrNotOwner
 		}
-		current.Updated = b.now()
 		if failure != nil {
 			current.State, current.Description = store.Failed, describeFailure(failure)
 			if err := undone(ctx, tx, current); err != nil {
@@ -239,7 +253,7 @@ func setState(ctx context.Context, tx *store.Tx, state store.InstanceState) erro
 }
 
 // describeFailure tells a user of the platform what went wrong. Only svp's own
-// errors are shown: they hold no secrets.
+// errors are shown: they hold no secrets, and tell nothing of the broker's store.
 func describeFailure(err error) string {
 	var failed *engine.Error
 	if errors.As(err, &failed) {
@@ -252,7 +266,7 @@ func describeFailure(err error) string {
 	if errors.Is(err, context.DeadlineExceeded) {
 		return "the operation took too long"
 	}
-	return err.Error()
+	return "the broker failed; its log says why"
 }
 
 // pollStore is how often an operation of another broker is looked at.
@@ -267,7 +281,7 @@ func (b *Broker) wait(ctx context.Context, operation store.Operation) (*store.Op
 		var pause <-chan time.Time
 		if done == nil {
 			var current *store.Operation
-			err := b.config.Store.Transact(ctx, operation.InstanceID, false, func(tx *store.Tx) (err error) {
+			err := b.config.Store.View(ctx, operation.InstanceID, func(tx *store.Tx) (err error) {
 				current, err = tx.Operation(ctx, operation.ID)
 				return err
 			})

@@ -36,7 +36,7 @@ func (b *Broker) provision(ctx context.Context, from origin, id string, asked *o
 		Context: asked.Context, Parameters: asked.Parameters,
 		MaintenanceVersion: p.service.version(), Name: instanceName(p.service.offer.Pack.Name),
 		Pack: p.service.offer.Pack.Name, PackDigest: p.service.offer.Pack.Digest,
-		State: store.InstanceCreating, Created: b.now(), Updated: b.now(),
+		State: store.InstanceCreating,
 	}
 	made := provisioning{plan: p, instance: wanted, request: request{
 		Folder: p.service.pack, PlanID: p.id, Plan: p.offered.Name, Parameters: parameters,
@@ -53,6 +53,9 @@ func (b *Broker) provision(ctx context.Context, from origin, id string, asked *o
 		}
 		if err := b.checkQuotas(ctx, tx, p, wanted.OrganizationGUID); err != nil {
 			return err
+		}
+		if existing != nil {
+			made.request.Leftover = existing.Name
 		}
 		return b.insert(ctx, tx, from, &made)
 	})
@@ -199,9 +202,11 @@ func (b *Broker) checkQuotas(ctx context.Context, tx *store.Tx, p *servicePlan, 
 
 // performProvision makes the instance, or makes sure that one of the pool runs.
 func (b *Broker) performProvision(ctx context.Context, operation store.Operation, instance store.Instance, asked request) (change, error) {
-	ready := func(ctx context.Context, tx *store.Tx) error {
-		instance.State, instance.Updated = store.InstanceReady, b.now()
-		return tx.PutInstance(ctx, &instance)
+	ready := func(ctx context.Context, tx *store.Tx) error { return setState(ctx, tx, store.InstanceReady) }
+	if asked.Leftover != "" {
+		if err := b.destroy(ctx, asked.Leftover); err != nil {
+			return nil, err
+		}
 	}
 	if asked.Warm && b.runs(ctx, instance.Name) {
 		return ready, nil
@@ -211,7 +216,7 @@ func (b *Broker) performProvision(ctx context.Context, operation store.Operation
 	})
 	b.prepare(asked.Folder)
 	if err != nil {
-		return nil, errors.Join(err, b.removeIfOurs(ctx, operation, instance.Name))
+		return nil, errors.Join(err, b.undo(ctx, operation, func(ctx context.Context) error { return b.destroy(ctx, instance.Name) }))
 	}
 	return ready, nil
 }
@@ -222,9 +227,9 @@ func (b *Broker) runs(ctx context.Context, name string) bool {
 	return err == nil && found.State == engine.StateRunning
 }
 
-// removeIfOurs removes what may be left of an instance that could not be made,
-// unless another broker makes it by now, or the next one will.
-func (b *Broker) removeIfOurs(ctx context.Context, operation store.Operation, name string) error {
+// undo removes what may be left of what could not be made, unless another broker
+// makes it by now, or the next one will.
+func (b *Broker) undo(ctx context.Context, operation store.Operation, remove func(context.Context) error) error {
 	if b.work.Err() != nil {
 		return nil
 	}
@@ -232,10 +237,15 @@ func (b *Broker) removeIfOurs(ctx context.Context, operation store.Operation, na
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), b.config.Timeout)
 	defer cancel()
 	_, current, err := b.recorded(ctx, operation)
-	if err != nil || current.Owner != b.owner {
+	if err != nil || !b.isOurs(current) {
 		return err
 	}
-	err = b.config.Engine.Destroy(ctx, name)
+	return remove(ctx)
+}
+
+// destroy removes an instance, if there is one.
+func (b *Broker) destroy(ctx context.Context, name string) error {
+	err := b.config.Engine.Destroy(ctx, name)
 	if errors.Is(err, engine.ErrNoInstance) {
 		return nil
 	}
