@@ -9,8 +9,10 @@ import (
 )
 
 const (
-	// stockSize is how many environments are kept ready for a pack.
-	stockSize = 4
+	// stockSize is how many environments are kept ready for a pack: as many as may
+	// be asked for at once. They are made together, in one container where packs are
+	// queried in isolation, and each that is missing takes one of its own.
+	stockSize = 16
 	// stockedPacks bounds how many packs are kept ready.
 	stockedPacks = 64
 )
