@@ -54,6 +54,10 @@ func (b *bench) provisionOf(ctx context.Context, p pack, t table) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, cold.stop()) }()
+	// A broker that has just started has made no credentials ahead yet.
+	if _, err := b.provisionOnce(ctx, cold, p, false); err != nil {
+		return err
+	}
 	ways := []measurement{
 		b.upOnce(p),
 		func(ctx context.Context) (time.Duration, error) { return b.provisionOnce(ctx, cold, p, false) },

@@ -26,6 +26,10 @@ func (b *bench) provisions(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.stop()) }()
+	// A broker that has just started has made no credentials ahead yet.
+	if _, err := b.provisionOnce(ctx, s, p, false); err != nil {
+		return err
+	}
 	brokers, floors, err := alternate(ctx, max(1, b.pairs/3),
 		func(ctx context.Context) (time.Duration, error) {
 			b.doing("%d × provision", concurrency)
