@@ -120,7 +120,7 @@ func (e *Engine) bound(ctx context.Context, found *instance, consumer string, fi
 	if err != nil {
 		return nil, err
 	}
-	operation, err := e.newOperation(0)
+	operation, err := e.newOperation(ctx, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -247,7 +247,7 @@ func (e *Engine) loginDropper(ctx context.Context, found *instance, consumer str
 		}
 		return func() error { return nil }, nil
 	}
-	operation, err := e.newOperation(0)
+	operation, err := e.newOperation(ctx, 0)
 	if err != nil {
 		return nil, err
 	}

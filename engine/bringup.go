@@ -54,7 +54,7 @@ func (e *Engine) bringUpSeen(ctx context.Context, found *instance, seen *world, 
 	if err := e.restoreRecord(ctx, found); err != nil {
 		return UpResult{}, err
 	}
-	operation, err := e.newOperation(timeout)
+	operation, err := e.newOperation(ctx, timeout)
 	if err != nil {
 		return UpResult{}, err
 	}

@@ -110,7 +110,7 @@ func (e *Engine) ensureBase(ctx context.Context, request baseRequest, seen *worl
 	if err != nil {
 		return BuildResult{}, err
 	}
-	operation, err := e.newOperation(request.timeout)
+	operation, err := e.newOperation(ctx, request.timeout)
 	if err != nil {
 		return BuildResult{}, err
 	}

@@ -80,6 +80,8 @@ type Engine struct {
 	connectEnd time.Time
 
 	eventMu sync.Mutex
+
+	finished finished
 }
 
 // New makes an engine; it does not connect yet.

@@ -203,7 +203,7 @@ func (e *Engine) env(ctx context.Context, name string, view View) (envvar.Set, e
 	if err != nil {
 		return nil, envvar.Service{}, err
 	}
-	operation, err := e.newOperation(0)
+	operation, err := e.newOperation(ctx, 0)
 	if err != nil {
 		return nil, envvar.Service{}, err
 	}

@@ -105,7 +105,7 @@ func (q *isolatedQuerier) create(ctx context.Context, questions []pack.Question)
 	if err != nil {
 		return "", err
 	}
-	operation, err := q.engine.newOperation(pack.DefaultQueryTimeout + isolateTimeout)
+	operation, err := q.engine.newOperation(ctx, pack.DefaultQueryTimeout+isolateTimeout)
 	if err != nil {
 		return "", err
 	}

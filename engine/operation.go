@@ -1,9 +1,12 @@
 package engine
 
 import (
+	"context"
 	"encoding/hex"
 	"fmt"
 	"io"
+	"maps"
+	"sync"
 	"time"
 
 	"github.com/servicepack/svp/engine/plan"
@@ -13,8 +16,9 @@ import (
 // cleaning up, or taking back what it did.
 const operationMargin = revertTimeout + 2*cleanupTimeout
 
-// newOperation identifies the running command.
-func (e *Engine) newOperation(limit time.Duration) (plan.Operation, error) {
+// newOperation identifies what is being done. It ends with the context, or with
+// its process.
+func (e *Engine) newOperation(ctx context.Context, limit time.Duration) (plan.Operation, error) {
 	id, err := e.randomID()
 	if err != nil {
 		return plan.Operation{}, err
@@ -22,9 +26,39 @@ func (e *Engine) newOperation(limit time.Duration) (plan.Operation, error) {
 	if limit <= 0 {
 		limit = DefaultTimeout
 	}
-	return plan.Operation{
-		ID: id, Owner: thisProcess().String(), Deadline: e.now().Add(limit + operationMargin),
-	}, nil
+	operation := plan.Operation{ID: id, Owner: thisProcess().String(), Deadline: e.now().Add(limit + operationMargin)}
+	context.AfterFunc(ctx, func() { e.finished.add(operation, e.now()) })
+	return operation, nil
+}
+
+// finished are operations that have ended while their process goes on, as that of
+// a broker does. The zero value holds none.
+type finished struct {
+	mu        sync.Mutex
+	deadlines map[string]time.Time
+}
+
+// maxFinished is how many are kept before those are forgotten that are over in any
+// case.
+const maxFinished = 1000
+
+func (f *finished) add(operation plan.Operation, now time.Time) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.deadlines == nil {
+		f.deadlines = map[string]time.Time{}
+	}
+	if len(f.deadlines) >= maxFinished {
+		maps.DeleteFunc(f.deadlines, func(_ string, deadline time.Time) bool { return now.After(deadline) })
+	}
+	f.deadlines[operation.ID] = operation.Deadline
+}
+
+func (f *finished) has(id string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	_, ended := f.deadlines[id]
+	return ended
 }
 
 // randomID is 12 hexadecimal digits.
@@ -36,19 +70,18 @@ func (e *Engine) randomID() (string, error) {
 	return hex.EncodeToString(id[:]), nil
 }
 
-// ended tells that nobody works on the operation any more: its time is up, which
-// is all that can be seen of another machine's and matters for a broker, which
-// lives for long; or its process is gone.
+// ended tells that nobody works on the operation any more: it has ended in this
+// process, or its process is gone, or, where that cannot be seen because it ran on
+// another machine, its time is up.
 func (e *Engine) ended(operation plan.Operation) bool {
-	if e.now().After(operation.Deadline) {
+	owner, err := parseProcess(operation.Owner)
+	switch {
+	case e.finished.has(operation.ID):
+		return true
+	case err == nil && owner.machine == machine():
+		return !owner.runs()
+	case err == nil && startedAnew(machine(), owner.machine):
 		return true
 	}
-	owner, err := parseProcess(operation.Owner)
-	if err != nil {
-		return false
-	}
-	if owner.machine == machine() {
-		return !owner.runs()
-	}
-	return startedAnew(machine(), owner.machine)
+	return e.now().After(operation.Deadline)
 }

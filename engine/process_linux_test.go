@@ -2,10 +2,12 @@ package engine
 
 import (
 	"bufio"
+	"context"
 	"os/exec"
 	"testing"
 	"time"
 
+	"github.com/servicepack/svp/engine/driver"
 	"github.com/servicepack/svp/engine/plan"
 )
 
@@ -47,6 +49,32 @@ func TestAnOperationHasEndedWithItsProcessOrWhenItsTimeIsUp(t *testing.T) {
 	} {
 		if got := e.ended(plan.Operation{Owner: test.owner, Deadline: now.Add(test.deadline)}); got != test.want {
 			t.Errorf("%s: ended %v, want %v", name, got, test.want)
+		}
+	}
+}
+
+// What a process that goes on has brought to an end is over, as when a broker could
+// not clean up after one of its operations.
+func TestAnOperationEndsWithItsContext(t *testing.T) {
+	e, err := New(Config{Connect: func(context.Context) (driver.Driver, error) { return nil, driver.ErrUnavailable }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	operation, err := e.newOperation(ctx, time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e.ended(operation) {
+		t.Error("it has ended before its context")
+	}
+	cancel()
+	late := time.After(10 * time.Second)
+	for !e.ended(operation) {
+		select {
+		case <-late:
+			t.Fatal("it goes on for ever")
+		case <-time.After(time.Millisecond):
 		}
 	}
 }

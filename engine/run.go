@@ -36,7 +36,7 @@ func (e *Engine) run(ctx context.Context, o *RunOptions) (result UpResult, err e
 	if !plan.ValidInstanceName(o.Name) {
 		return UpResult{}, invalidName(o.Name)
 	}
-	operation, err := e.newOperation(o.Timeout)
+	operation, err := e.newOperation(ctx, o.Timeout)
 	if err != nil {
 		return UpResult{}, err
 	}

@@ -72,7 +72,7 @@ func (e *Engine) setup(ctx context.Context, o SetupOptions) (SetupResult, error)
 	if err != nil {
 		return SetupResult{}, err
 	}
-	operation, err := e.newOperation(o.Timeout)
+	operation, err := e.newOperation(ctx, o.Timeout)
 	if err != nil {
 		return SetupResult{}, err
 	}

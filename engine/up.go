@@ -139,7 +139,7 @@ func (e *Engine) upNew(ctx context.Context, o UpOptions, dir *pack.Dir, describe
 	if err != nil {
 		return UpResult{}, err
 	}
-	operation, err := e.newOperation(o.Timeout)
+	operation, err := e.newOperation(ctx, o.Timeout)
 	if err != nil {
 		return UpResult{}, err
 	}

@@ -58,7 +58,7 @@ func (e *Engine) update(ctx context.Context, o UpdateOptions) (result UpResult, 
 	if err := e.restoreRecord(ctx, found); err != nil {
 		return UpResult{}, err
 	}
-	operation, err := e.newOperation(o.Timeout)
+	operation, err := e.newOperation(ctx, o.Timeout)
 	if err != nil {
 		return UpResult{}, err
 	}

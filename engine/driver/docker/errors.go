@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 
 	"github.com/containerd/errdefs"
@@ -24,7 +25,7 @@ func mapError(ctx context.Context, err error) error {
 	}
 	text := err.Error()
 	switch {
-	case client.IsErrConnectionFailed(err):
+	case client.IsErrConnectionFailed(err), isTransport(err):
 		return join(driver.ErrUnavailable, err)
 	case strings.Contains(text, "port is already allocated"),
 		strings.Contains(text, "address already in use"), // a socket; in capitals, an address on a network
@@ -45,6 +46,13 @@ func mapError(ctx context.Context, err error) error {
 		return join(driver.ErrNotFound, err)
 	}
 	return err
+}
+
+// isTransport tells that the call itself failed, as when the engine ends in the
+// middle of it, and not what was asked for.
+func isTransport(err error) bool {
+	var transport *url.Error
+	return errors.As(err, &transport)
 }
 
 // conflictAs maps a conflict, which means something else in each call.
