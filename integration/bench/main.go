@@ -18,6 +18,11 @@
 //	concurrent  sixteen instances of redis at once against the floor
 //	size        images against the smallest that can run the service (size.go)
 //	startup     svp version
+//	catalog     requests for the catalog of a broker with twenty packs
+//	records     memory of a broker with a thousand instances on record
+//	provision   a broker's provision, as its client sees it, against svp up
+//	provisions  sixteen instances of redis that a platform asks for at once,
+//	            against the floor
 //
 // It needs bin/svp (make build), a Docker host, and the image of the packs'
 // operating system; make bench sees to these. The sections cached, compose and
