@@ -381,6 +381,7 @@ func TestQuotas(t *testing.T) {
 	w.call("PUT", "/v2/service_instances/3", w.provisionBody("small")).require(422, "quota", "plan", "2")
 	w.call("PUT", "/v2/service_instances/3", w.provisionBody("large")).require(201)
 	w.call("PUT", "/v2/service_instances/4", w.provisionBody("large")).require(422, "quota", "broker", "3")
+	w.call("PATCH", "/v2/service_instances/3", w.bindBody()).require(422, "quota", "plan", "2")
 	if made := len(w.engine.names()); made != 3 {
 		t.Errorf("%d instances were made", made)
 	}

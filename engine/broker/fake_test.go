@@ -29,12 +29,13 @@ type fakeEngine struct {
 	waiting   map[string]int
 	schema    string
 	digest    string
+	version   string
 }
 
 func newFakeEngine() *fakeEngine {
 	return &fakeEngine{
 		instances: map[string]map[string]bool{}, plans: map[string]string{}, fail: map[string]error{}, failLate: map[string]error{},
-		gates: map[string]chan struct{}{}, waiting: map[string]int{}, digest: "d1",
+		gates: map[string]chan struct{}{}, waiting: map[string]int{}, digest: "d1", version: "1.2.3",
 	}
 }
 
@@ -78,6 +79,13 @@ func (f *fakeEngine) failAfter(method string, err error) {
 	f.failLate[method] = err
 }
 
+// release makes another version of the packs.
+func (f *fakeEngine) release(version string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.version, f.digest = version, "d"+version
+}
+
 // consumers are those of all instances.
 func (f *fakeEngine) consumers() []string {
 	f.mu.Lock()
@@ -114,7 +122,7 @@ func (f *fakeEngine) Offer(_ context.Context, pack string) (engine.Offer, error)
 	defer f.mu.Unlock()
 	offer := engine.Offer{
 		Pack: engine.PackInfo{
-			Name: name, Group: "org.example", Version: "1.2.3", Description: "A test.", Digest: f.digest, Tags: []string{},
+			Name: name, Group: "org.example", Version: f.version, Description: "A test.", Digest: f.digest, Tags: []string{},
 		},
 		Bindable: true, PlanUpdateable: true, Requires: []string{},
 		Plans: []engine.OfferedPlan{{Name: "small", StorageBytes: 1 << 20}, {Name: "large"}},

@@ -20,9 +20,9 @@ type request struct {
 	PlanID     string            `json:"plan_id,omitempty"`
 	Plan       string            `json:"plan,omitempty"`
 	Parameters map[string]string `json:"parameters,omitempty"`
-	// Given are the parameters as the client sent them.
+	// Given are all parameters that the instance has after an update, as they were
+	// sent.
 	Given       json.RawMessage `json:"given,omitempty"`
-	Maintenance string          `json:"maintenance,omitempty"`
 	SyslogDrain bool            `json:"syslog_drain,omitempty"`
 	// Warm tells that the instance is one of the pool, and runs.
 	Warm bool `json:"warm,omitempty"`

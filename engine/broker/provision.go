@@ -186,16 +186,24 @@ func (b *Broker) checkQuotas(ctx context.Context, tx *store.Tx, p *servicePlan, 
 		{b.config.Quotas.PerPlan, store.Filter{PlanID: p.id}, "the plan"},
 		{b.config.Quotas.PerOrganization, store.Filter{OrganizationGUID: organization}, "the organization"},
 	} {
-		if quota.limit == 0 {
-			continue
-		}
-		count, err := tx.Count(ctx, quota.filter)
-		if err != nil {
+		if err := checkQuota(ctx, tx, quota.limit, quota.filter, quota.what); err != nil {
 			return err
 		}
-		if count >= quota.limit {
-			return osb.Unprocessable("the quota of %s is used up: it allows %d instances", quota.what, quota.limit)
-		}
+	}
+	return nil
+}
+
+// checkQuota refuses one more instance than the limit allows; 0 allows any number.
+func checkQuota(ctx context.Context, tx *store.Tx, limit int, filter store.Filter, what string) error {
+	if limit == 0 {
+		return nil
+	}
+	count, err := tx.Count(ctx, filter)
+	if err != nil {
+		return err
+	}
+	if count >= limit {
+		return osb.Unprocessable("the quota of %s is used up: it allows %d instances", what, limit)
 	}
 	return nil
 }

@@ -3,6 +3,8 @@ package broker
 import (
 	"cmp"
 	"context"
+	"encoding/json"
+	"fmt"
 	"net/http"
 
 	"github.com/servicepack/svp/engine"
@@ -17,48 +19,32 @@ func (b *Broker) update(ctx context.Context, from origin, id string, asked *osb.
 	if err != nil {
 		return answer{}, err
 	}
-	wanted, err := b.wantedUpdate(current, asked)
+	p, wanted, err := b.wantedUpdate(current, asked)
 	if err != nil {
 		return answer{}, err
 	}
-	text, err := b.newOperationFor(from, store.Update, id, "", wanted)
+	operation, err := b.newOperationFor(from, store.Update, id, "", wanted)
 	if err != nil {
 		return answer{}, err
 	}
-	if err := b.checkUsage(ctx, current, wanted); err != nil {
+	if err := b.checkUsage(ctx, current, p); err != nil {
 		return answer{}, err
 	}
 	body := osb.ProvisionResponse{DashboardURL: b.dashboardURL(id)}
 	result := answer{status: http.StatusOK, body: body}
-	err = b.config.Store.Transact(ctx, id, false, func(tx *store.Tx) error {
-		instance, running, err := forUpdate(ctx, tx)
-		if err != nil {
+	counts := b.config.Quotas.PerPlan > 0 && p.id != current.PlanID
+	err = b.config.Store.Transact(ctx, id, counts, func(tx *store.Tx) (err error) {
+		result.operation, err = beginUpdate(ctx, tx, updating{current, asked.Context, wanted, operation})
+		if err != nil || result.operation != operation || !counts {
 			return err
 		}
-		if running != nil {
-			if running.Kind == store.Update && osb.Equal(running.Request, text.Request) {
-				result.operation = running
-				return nil
-			}
-			return errBusy()
-		}
-		if asked.Context != nil {
-			instance.Context = asked.Context
-		}
-		if wanted.PlanID == instance.PlanID && (wanted.Given == nil || osb.Equal(wanted.Given, instance.Parameters)) {
-			return tx.PutInstance(ctx, instance)
-		}
-		result.operation = text
-		if err := tx.PutInstance(ctx, instance); err != nil {
-			return err
-		}
-		return tx.PutOperation(ctx, text)
+		return checkQuota(ctx, tx, b.config.Quotas.PerPlan, store.Filter{PlanID: p.id}, "the plan")
 	})
 	if err != nil {
 		return answer{}, err
 	}
-	if result.operation == text {
-		b.begin(*text)
+	if result.operation == operation {
+		b.begin(*operation)
 	}
 	if result.operation != nil {
 		pending := body
@@ -66,6 +52,38 @@ func (b *Broker) update(ctx context.Context, from origin, id string, asked *osb.
 		result.pending = pending
 	}
 	return result, nil
+}
+
+// updating is a change that is to be made of an instance.
+type updating struct {
+	before    *store.Instance // as it was when the change was decided
+	context   json.RawMessage // nil: it stays
+	wanted    request
+	operation *store.Operation
+}
+
+// beginUpdate records the change, and returns the operation that carries it out,
+// which may be in progress already; nil when there is nothing to carry out.
+func beginUpdate(ctx context.Context, tx *store.Tx, u updating) (*store.Operation, error) {
+	instance, running, err := forUpdate(ctx, tx)
+	switch {
+	case err != nil:
+		return nil, err
+	case running != nil && running.Kind == store.Update && osb.Equal(running.Request, u.operation.Request):
+		return running, nil
+	case running != nil, !instance.Updated.Equal(u.before.Updated):
+		return nil, errBusy()
+	}
+	if u.context != nil {
+		instance.Context = u.context
+	}
+	if err := tx.PutInstance(ctx, instance); err != nil {
+		return nil, err
+	}
+	if u.wanted.PlanID == instance.PlanID && osb.Equal(u.wanted.Given, instance.Parameters) {
+		return nil, nil //nolint:nilnil // nothing to carry out is no error
+	}
+	return u.operation, tx.PutOperation(ctx, u.operation)
 }
 
 // forUpdate is the instance that is to be changed, and the operation that is in
@@ -86,45 +104,65 @@ func forUpdate(ctx context.Context, tx *store.Tx) (*store.Instance, *store.Opera
 }
 
 // wantedUpdate checks the request against the catalog.
-func (b *Broker) wantedUpdate(current *store.Instance, asked *osb.UpdateRequest) (request, error) {
+func (b *Broker) wantedUpdate(current *store.Instance, asked *osb.UpdateRequest) (*servicePlan, request, error) {
 	if asked.ServiceID != "" && asked.ServiceID != current.ServiceID {
-		return request{}, osb.BadRequest("service_id is not that of the instance")
+		return nil, request{}, osb.BadRequest("service_id is not that of the instance")
 	}
 	p, err := b.catalog.Load().plan(current.ServiceID, cmp.Or(asked.PlanID, current.PlanID))
 	if err != nil {
-		return request{}, err
+		return nil, request{}, err
 	}
 	if p.id != current.PlanID && !p.service.offer.PlanUpdateable {
-		return request{}, osb.Unprocessable("the plan of this service cannot be changed")
+		return nil, request{}, osb.Unprocessable("the plan of this service cannot be changed")
 	}
 	if err := p.service.checkMaintenance(asked.MaintenanceInfo); err != nil {
-		return request{}, err
+		return nil, request{}, err
 	}
-	wanted := request{
-		Folder: p.service.pack, PlanID: p.id, Plan: p.offered.Name, Maintenance: current.MaintenanceVersion, Given: asked.Parameters,
+	// A platform that changes the plan names the version of the new one along.
+	if asked.MaintenanceInfo != nil && asked.MaintenanceInfo.Version != current.MaintenanceVersion && p.id == current.PlanID {
+		return nil, request{}, osb.Unprocessable("the instance was made from version %s of the pack, and cannot be moved to version %s; make a new one",
+			cmp.Or(current.MaintenanceVersion, "none"), asked.MaintenanceInfo.Version)
 	}
-	if asked.MaintenanceInfo != nil {
-		wanted.Maintenance = asked.MaintenanceInfo.Version
+	if asked.Parameters != nil {
+		if err := check(p.service.schemas.update, asked.Parameters); err != nil {
+			return nil, request{}, err
+		}
 	}
-	if asked.Parameters == nil {
-		return wanted, nil
+	wanted := request{Folder: p.service.pack, PlanID: p.id, Plan: p.offered.Name}
+	if wanted.Parameters, err = planParameters(asked.Parameters); err != nil {
+		return nil, request{}, err
 	}
-	if err := check(p.service.schemas.update, asked.Parameters); err != nil {
-		return request{}, err
+	wanted.Given, err = withParameters(current.Parameters, asked.Parameters)
+	return p, wanted, err
+}
+
+// withParameters are the parameters that an instance has when it is given more of
+// them: those that are not named stay, as in the engine.
+func withParameters(before, given json.RawMessage) (json.RawMessage, error) {
+	if len(given) == 0 {
+		return before, nil
 	}
-	wanted.Parameters, err = planParameters(asked.Parameters)
-	return wanted, err
+	merged := map[string]json.RawMessage{}
+	for _, text := range []json.RawMessage{before, given} {
+		if len(text) == 0 {
+			continue
+		}
+		if err := json.Unmarshal(text, &merged); err != nil {
+			return nil, fmt.Errorf("read parameters: %w", err)
+		}
+	}
+	text, err := json.Marshal(merged)
+	if err != nil {
+		return nil, fmt.Errorf("write parameters: %w", err)
+	}
+	return text, nil
 }
 
 // checkUsage refuses a plan in which there is no room for what is stored. Where
 // that cannot be asked, as while another operation makes the containers anew, the
 // request goes on: it is refused because of that operation, or the engine asks
 // again.
-func (b *Broker) checkUsage(ctx context.Context, current *store.Instance, wanted request) error {
-	p, err := b.catalog.Load().plan(current.ServiceID, wanted.PlanID)
-	if err != nil {
-		return err
-	}
+func (b *Broker) checkUsage(ctx context.Context, current *store.Instance, p *servicePlan) error {
 	if p.id == current.PlanID || p.offered.StorageBytes == 0 || current.State != store.InstanceReady {
 		return nil
 	}
@@ -151,10 +189,7 @@ func (b *Broker) performUpdate(ctx context.Context, instance store.Instance, ask
 		if err != nil || changed == nil {
 			return err
 		}
-		changed.PlanID, changed.MaintenanceVersion, changed.Updated = asked.PlanID, asked.Maintenance, b.now()
-		if asked.Given != nil {
-			changed.Parameters = asked.Given
-		}
+		changed.PlanID, changed.Parameters = asked.PlanID, asked.Given
 		return tx.PutInstance(ctx, changed)
 	}, nil
 }

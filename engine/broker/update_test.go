@@ -1,0 +1,37 @@
+package broker_test
+
+import "testing"
+
+// Parameters that an update does not name stay, as those that scripts get do.
+func TestUpdateAddsParameters(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	const path = "/v2/service_instances/one"
+	change := func(more string) string { return `{"service_id":"` + w.serviceID + `",` + more + `}` }
+	w.call("PUT", path, w.provisionBody("small")).require(201)
+	w.call("PATCH", path, change(`"parameters":{"a":"1","b":[2]}`)).require(200)
+	w.call("PATCH", path, change(`"parameters":{"a":"3"}`)).require(200)
+	w.call("GET", path, "").require(200, `"a":"3"`, `"b":[2]`)
+	made := w.engine.calls("Update")
+	w.call("PATCH", path, change(`"parameters":{"b":[2]}`)).require(200)
+	if again := w.engine.calls("Update"); again != made {
+		t.Error("an update changed nothing, and was carried out")
+	}
+}
+
+// An instance stays in the version that it was made from, and that is told.
+func TestUpdateMovesToNoOtherVersion(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	const path = "/v2/service_instances/one"
+	w.call("PUT", path, w.provisionBody("small")).require(201)
+	w.engine.release("2.0.0")
+	w.stop()
+	w.start()
+	change := func(more string) string {
+		return `{"service_id":"` + w.serviceID + `","maintenance_info":{"version":"2.0.0"}` + more + `}`
+	}
+	w.call("PATCH", path, change("")).require(422, "1.2.3", "2.0.0")
+	w.call("PATCH", path, change(`,"plan_id":"`+w.plans["large"]+`"`)).require(200)
+	w.call("GET", path, "").require(200, w.plans["large"], `"version":"1.2.3"`)
+}
