@@ -122,16 +122,16 @@ func (c *client) note(begun time.Time, r request, got *answer) {
 		time.Since(begun).Round(time.Millisecond), r, what))
 }
 
-// brokenRule is what a broker did that it must not do.
-type brokenRule struct {
+// ruleError is what a broker did that it must not do.
+type ruleError struct {
 	client *client
 	err    error
 }
 
-func (c *client) broken(err error) error { return &brokenRule{client: c, err: err} }
+func (c *client) broken(err error) error { return &ruleError{client: c, err: err} }
 
 // Error shows what led to it.
-func (b *brokenRule) Error() string {
+func (b *ruleError) Error() string {
 	const shown = 15
 	c := b.client
 	var text strings.Builder
@@ -146,4 +146,4 @@ func (b *brokenRule) Error() string {
 	return text.String()
 }
 
-func (b *brokenRule) Unwrap() error { return b.err }
+func (b *ruleError) Unwrap() error { return b.err }
