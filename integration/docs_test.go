@@ -30,7 +30,7 @@ var invented = []string{"shop", "hello", "greeter", "guestbook"}
 var prepared = map[string]func(t *testing.T, s *reading){
 	"README.md": func(t *testing.T, s *reading) {
 		s.writeGreeter(t, nil)
-		s.linkPacks(t)
+		s.copyPacks(t)
 	},
 	"packs/README.md": func(t *testing.T, s *reading) {
 		s.writeGreeter(t, readDocument(t, "packs/README.md").block(t, "yaml").lines)
@@ -53,7 +53,7 @@ var prepared = map[string]func(t *testing.T, s *reading){
 		// TestExamplePlatform runs it, and ends it.
 		s.leftOut = "./platform"
 	},
-	"examples/broker/README.md": func(t *testing.T, s *reading) { s.linkPacks(t) },
+	"examples/broker/README.md": func(t *testing.T, s *reading) { s.copyPacks(t) },
 }
 
 // reading is a reader who does what a document says.
@@ -171,14 +171,10 @@ func (s *reading) rename(text string) string {
 	return inventedWord.ReplaceAllStringFunc(text, func(name string) string { return s.names[name] })
 }
 
-// linkPacks puts the packs of this repository where a reader in it finds them.
-func (s *reading) linkPacks(t *testing.T) {
+// copyPacks puts the packs of this repository where a reader in it finds them.
+func (s *reading) copyPacks(t *testing.T) {
 	t.Helper()
-	packs, err := filepath.Abs("../packs")
-	if err == nil {
-		err = os.Symlink(packs, filepath.Join(s.folder, "packs"))
-	}
-	if err != nil {
+	if err := os.CopyFS(filepath.Join(s.folder, "packs"), os.DirFS("../packs")); err != nil {
 		t.Fatal(err)
 	}
 }
