@@ -122,6 +122,13 @@ func (h *Host) remove(ctx context.Context, object Object) error {
 		err = h.removeContainer(ctx, object.ID)
 	case "image":
 		_, err = h.API.ImageRemove(ctx, object.ID, image.RemoveOptions{Force: true, PruneChildren: true})
+		// Docker has several words for an image that somebody else is removing, as svp
+		// does with what a killed one left.
+		if err != nil {
+			if _, gone := h.API.ImageInspect(ctx, object.ID); cerrdefs.IsNotFound(gone) {
+				return nil
+			}
+		}
 	case "volume":
 		err = h.API.VolumeRemove(ctx, object.ID, true)
 	case "network":
