@@ -168,7 +168,7 @@ func TestBrokerOperation(t *testing.T) {
 	change(t, os.WriteFile(users, []byte(svptest.BrokerUsername+":"+svptest.BrokerPassword+"\nthird:another\n"), 0o600))
 	p.Signal(syscall.SIGHUP)
 	eventually(t, startDeadline, "the new certificate", func() bool { return serialOf(t, p) == 2 })
-	p.Do(t, second).Require(t, http.StatusUnauthorized)
+	eventually(t, startDeadline, "the old credentials are refused", func() bool { return p.Do(t, second).Status == http.StatusUnauthorized })
 	second.User = url.UserPassword("third", "another")
 	p.Do(t, second).Require(t, http.StatusOK)
 
