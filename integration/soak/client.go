@@ -60,7 +60,7 @@ func (c *client) exchange(ctx context.Context, requests ...request) (count int, 
 	begun := time.Now()
 	var group sync.WaitGroup
 	for i := range requests {
-		requests[i].index, requests[i].kills = i, c.brokers.killed()
+		requests[i].index, requests[i].kills, requests[i].paired = i, c.brokers.killed(), len(requests) > 1
 		group.Go(func() { got[i], errs[i] = c.ask(ctx, (first+i)%len(c.brokers.all), requests[i]) })
 	}
 	group.Wait()

@@ -26,8 +26,9 @@ type request struct {
 	async       bool
 	incomplete  bool // a DELETE without the ids that it must have
 
-	index int // among those at once
-	kills int // how many brokers had been killed when it was sent
+	paired bool // there is another at the same time
+	index  int  // among those at once
+	kills  int  // how many brokers had been killed when it was sent
 }
 
 func (r request) bit() uint8 { return 1 << r.index }

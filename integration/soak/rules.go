@@ -138,6 +138,15 @@ func beginProvision(w world, r request) step {
 }
 
 func beginUpdate(w world, r request) step {
+	one := beginUpdateOf(w, r)
+	if r.paired {
+		// The other request may have changed what this one was decided on.
+		one.accept = either(one.accept, busy)
+	}
+	return one
+}
+
+func beginUpdateOf(w world, r request) step {
 	switch {
 	case w.operation.is(provision), w.operation.is(deprovision):
 		return step{w, busy}
@@ -147,7 +156,7 @@ func beginUpdate(w world, r request) step {
 		return step{r.joined(w, ofInstance), r.ends(ofInstance, http.StatusOK)}
 	case w.operation.is(update), w.pending():
 		return step{w, busy}
-	case r.plan == w.plan && (r.parameters == "" || r.parameters == w.parameters):
+	case r.plan == w.plan && with(w.parameters, r.parameters) == w.parameters:
 		return step{w, answers(http.StatusOK)}
 	}
 	return step{r.begun(w, ofInstance), r.ends(ofInstance, http.StatusOK)}

@@ -1,5 +1,7 @@
 package soak
 
+import "encoding/json"
+
 // bindings is how many ids of bindings a client uses.
 const bindings = 3
 
@@ -72,6 +74,22 @@ type binding struct {
 	operation   operation
 }
 
+// with are the parameters of an instance that is given more of them. Those that are
+// not named stay. All are JSON.
+func with(before, given string) string {
+	merged := map[string]any{}
+	for _, text := range []string{before, given} {
+		if text != "" && json.Unmarshal([]byte(text), &merged) != nil {
+			return text
+		}
+	}
+	if len(merged) == 0 {
+		return ""
+	}
+	text, _ := json.Marshal(merged) // which was JSON
+	return string(text)
+}
+
 // pending tells that an operation on a binding is in progress.
 func (w *world) pending() bool {
 	for i := range w.bindings {
@@ -132,10 +150,7 @@ func (w world) instanceDone() world {
 	case provision:
 		w.presence, w.plan, w.parameters = there, w.operation.plan, w.operation.given
 	case update:
-		w.plan = w.operation.plan
-		if w.operation.given != "" {
-			w.parameters = w.operation.given
-		}
+		w.plan, w.parameters = w.operation.plan, with(w.parameters, w.operation.given)
 	case deprovision:
 		w.presence, w.plan, w.parameters = absent, "", ""
 	case bind, unbind, fetch, fetchBinding, poll, pollBinding:
