@@ -55,10 +55,16 @@ func (o *dashboardOptions) check(inv *invocation, getenv func(string) string) er
 	if o.clientService != "" && o.issuer == "" {
 		return inv.usageError("--dashboard-client needs --oidc-issuer and --oidc-client-id", "")
 	}
-	if o.publicURL == "" {
-		if o.issuer != "" {
-			return inv.usageError("--oidc-issuer needs --public-url", "users come back there when they have signed in")
-		}
+	switch {
+	case o.issuer == "" && (len(o.emails.Value()) > 0 || len(o.groups.Value()) > 0 || o.permissionsURL != ""):
+		return inv.usageError("--oidc-issuer is missing: nobody can sign in without", "")
+	case o.issuer != "" && o.publicURL == "":
+		return inv.usageError("--oidc-issuer needs --public-url", "users come back there when they have signed in")
+	case o.issuer != "" && len(o.emails.Value()) == 0 && len(o.groups.Value()) == 0 && o.permissionsURL == "":
+		return inv.usageError("nobody could use the dashboard", "say who may sign in: --oidc-email, --oidc-group or --oidc-permissions-url")
+	case o.permissionsURL != "" && !strings.Contains(o.permissionsURL, "{id}"):
+		return inv.usageError("--oidc-permissions-url has no {id}, which stands for the instance", "as https://api.example.com/v3/service_instances/{id}/permissions")
+	case o.publicURL == "":
 		return nil
 	}
 	public, err := url.Parse(o.publicURL)
