@@ -100,7 +100,9 @@ func usability(ended store.Operation) (usable, repeatable *bool) {
 // second or after minutes. One that is told to come back at once is held, as
 // heldPoll says.
 func (b *Broker) retryAfter(operation store.Operation) time.Duration {
-	return min(b.now().Sub(operation.Started)/10, 15*time.Second).Truncate(time.Second)
+	// The clock of the store may be ahead.
+	waited := max(0, b.now().Sub(operation.Started))
+	return min(waited/10, 15*time.Second).Truncate(time.Second)
 }
 
 // heldPoll is how long a client that polls is kept waiting for the end of a young

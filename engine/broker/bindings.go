@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/servicepack/svp/engine"
 	"github.com/servicepack/svp/engine/broker/osb"
@@ -245,6 +246,12 @@ const syslogDrain = "SYSLOG_DRAIN_URL"
 
 func bindingOf(made engine.BindResult, drains bool) (json.RawMessage, error) {
 	credentials := made.Credentials()
+	for name, value := range credentials {
+		if !utf8.ValidString(value) {
+			return nil, &engine.Error{Op: "bind", Kind: engine.InvalidPack,
+				Err: fmt.Errorf("the value of %s is not valid UTF-8, which JSON demands; the pack should encode it, as with base64", name)}
+		}
+	}
 	var body osb.BindResponse
 	if drains {
 		body.SyslogDrainURL = credentials[syslogDrain]

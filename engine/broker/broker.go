@@ -24,6 +24,9 @@ type Broker struct {
 	catalog atomic.Pointer[catalog]
 	steps   steps
 
+	reading   sync.Mutex // held while the packs are read
+	packsRead uint64     // fingerprint of the packs that the catalog was read from
+
 	// work is the context of operations, which outlive the requests.
 	work     context.Context //nolint:containedctx // operations belong to the broker, not to a request
 	stopWork context.CancelFunc
@@ -67,6 +70,13 @@ func New(ctx context.Context, config Config) (*Broker, error) {
 
 // Reload reads the packs anew. After an error the old catalog stays.
 func (b *Broker) Reload(ctx context.Context) error {
+	b.reading.Lock()
+	defer b.reading.Unlock()
+	return b.reload(ctx, fingerprint(b.config.Packs))
+}
+
+// reload reads the packs, whose fingerprint was taken before.
+func (b *Broker) reload(ctx context.Context, seen uint64) error {
 	read, err := readCatalog(ctx, b.config.Engine, b.config.Packs, b.config.DashboardClient)
 	if err != nil {
 		return fmt.Errorf("read the packs: %w", err)
@@ -75,6 +85,7 @@ func (b *Broker) Reload(ctx context.Context) error {
 		b.log.WarnContext(ctx, "a pack is left out of the catalog", "pack", broken.Path, "error", broken.Err)
 	}
 	b.catalog.Store(read)
+	b.packsRead = seen
 	b.log.InfoContext(ctx, "catalog read", "services", len(read.services), "broken", len(read.broken))
 	for _, s := range read.services {
 		b.prepare(s.pack)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/servicepack/svp/engine"
 	"github.com/servicepack/svp/engine/broker/dashboard"
+	"github.com/servicepack/svp/engine/broker/osb"
 	"github.com/servicepack/svp/engine/broker/store"
 	"github.com/servicepack/svp/engine/envvar"
 )
@@ -218,8 +219,12 @@ func (c *Console) Restart(ctx context.Context, id string) error {
 	}
 	err = c.broker.config.Store.Transact(ctx, id, false, func(tx *store.Tx) error {
 		instance, running, err := forUpdate(ctx, tx)
-		if err != nil {
+		var refusal *osb.Error
+		if errors.As(err, &refusal) {
 			return fmt.Errorf("%w: %w", dashboard.ErrNotFound, err)
+		}
+		if err != nil {
+			return err
 		}
 		if running != nil || instance.State != store.InstanceReady {
 			return dashboard.ErrBusy

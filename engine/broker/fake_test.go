@@ -30,12 +30,13 @@ type fakeEngine struct {
 	schema    string
 	digest    string
 	version   string
+	password  string
 }
 
 func newFakeEngine() *fakeEngine {
 	return &fakeEngine{
 		instances: map[string]map[string]bool{}, plans: map[string]string{}, fail: map[string]error{}, failLate: map[string]error{},
-		gates: map[string]chan struct{}{}, waiting: map[string]int{}, digest: "d1", version: "1.2.3",
+		gates: map[string]chan struct{}{}, waiting: map[string]int{}, digest: "d1", version: "1.2.3", password: "hush-hush",
 	}
 }
 
@@ -86,6 +87,13 @@ func (f *fakeEngine) release(version string) {
 	f.version, f.digest = version, "d"+version
 }
 
+// secret is the password of the bindings to come.
+func (f *fakeEngine) secret(password string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.password = password
+}
+
 // consumers are those of all instances.
 func (f *fakeEngine) consumers() []string {
 	f.mu.Lock()
@@ -130,7 +138,7 @@ func (f *fakeEngine) Offer(_ context.Context, pack string) (engine.Offer, error)
 	if f.schema != "" {
 		offer.Schemas.InstanceCreate = []byte(f.schema)
 	}
-	return offer, nil
+	return offer, f.failLate["Offer"]
 }
 
 func (f *fakeEngine) Prepare(context.Context, string) error { return nil }
@@ -191,7 +199,7 @@ func (f *fakeEngine) Bind(ctx context.Context, name, consumer string, _ engine.V
 	f.instances[name][consumer] = true
 	return engine.BindResult{
 		Binding: engine.Binding{Consumer: consumer},
-		Env:     envvar.Set{{Name: "URL", Value: secrets.New("test://" + consumer + ":hush-hush@192.0.2.7:80/")}},
+		Env:     envvar.Set{{Name: "URL", Value: secrets.New("test://" + consumer + ":" + f.password + "@192.0.2.7:80/")}},
 	}, f.failLate["Bind"]
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/servicepack/svp/engine"
@@ -88,7 +89,7 @@ func (b *Broker) carryOut(work context.Context, operation store.Operation) {
 	}
 	b.metrics.ended(operation, err, b.now())
 	if err != nil {
-		log.ErrorContext(ctx, "operation failed", "error", err)
+		logFailure(ctx, log, err)
 	} else {
 		log.InfoContext(ctx, "operation succeeded", "took", b.now().Sub(operation.Started))
 	}
@@ -254,19 +255,27 @@ func setState(ctx context.Context, tx *store.Tx, state store.InstanceState) erro
 
 // describeFailure tells a user of the platform what went wrong. Only svp's own
 // errors are shown: they hold no secrets, and tell nothing of the broker's store.
+// Their hints are for whoever has svp, and stand in the log.
 func describeFailure(err error) string {
 	var failed *engine.Error
-	if errors.As(err, &failed) {
-		text := failed.Error()
-		if failed.Hint != "" {
-			text += " (" + failed.Hint + ")"
-		}
-		return text
-	}
-	if errors.Is(err, context.DeadlineExceeded) {
+	switch {
+	case isNoHost(err):
+		return "the container host does not answer; try again later"
+	case errors.As(err, &failed):
+		return failed.Error()
+	case errors.Is(err, context.DeadlineExceeded):
 		return "the operation took too long"
 	}
 	return "the broker failed; its log says why"
+}
+
+// logFailure logs what went wrong, and what an operator can do about it.
+func logFailure(ctx context.Context, log *slog.Logger, err error) {
+	var failed *engine.Error
+	if errors.As(err, &failed) {
+		log = log.With("hint", failed.Hint, "output", failed.LogFile)
+	}
+	log.ErrorContext(ctx, "operation failed", "error", err)
 }
 
 // pollStore is how often an operation of another broker is looked at.

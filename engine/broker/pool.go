@@ -110,8 +110,9 @@ func (k *poolKeeper) discard(ctx context.Context, pooled store.Pooled) error {
 	return err
 }
 
-// clear removes what the pool should not hold: what a broker that is gone left
-// half made, and instances of packs or plans that are offered no more.
+// clear removes what the pool should not hold, and what is no affair of another
+// broker that lives: what was left half made, instances of packs or plans that are
+// offered no more, and those that are too many.
 func (k *poolKeeper) clear(ctx context.Context) error {
 	pool, err := k.broker.config.Store.Pool(ctx)
 	if err != nil {
@@ -123,12 +124,12 @@ func (k *poolKeeper) clear(ctx context.Context) error {
 	}
 	kept := map[string]int{}
 	for _, pooled := range pool {
-		if !pooled.Ready && pooled.Owner != k.broker.owner && slices.Contains(alive, pooled.Owner) {
-			continue // another broker is making or removing it
-		}
-		kept[pooled.PlanID]++
-		if pooled.Ready && k.isOffered(pooled) && kept[pooled.PlanID] <= k.broker.config.Warm {
+		if pooled.Ready && k.isOffered(pooled) && kept[pooled.PlanID] < k.broker.config.Warm {
+			kept[pooled.PlanID]++
 			continue
+		}
+		if pooled.Owner != k.broker.owner && slices.Contains(alive, pooled.Owner) {
+			continue // the affair of another broker, whose packs may be others
 		}
 		if err := k.remove(ctx, pooled); err != nil {
 			return err

@@ -41,7 +41,7 @@ func Serve(ctx context.Context, listener net.Listener, handler http.Handler, log
 	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
 	defer cancel()
 	if err := server.Shutdown(closing); err != nil {
-		return errors.Join(err, server.Close())
+		return errors.Join(fmt.Errorf("let the requests in progress end: %w", err), server.Close())
 	}
 	return nil
 }

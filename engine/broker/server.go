@@ -34,8 +34,13 @@ func (b *Broker) Handler() http.Handler {
 	})
 }
 
+// readyTimeout is how long the store may take to answer.
+const readyTimeout = 5 * time.Second
+
 func (b *Broker) serveReady(w http.ResponseWriter, r *http.Request) {
-	if err := b.Ready(r.Context()); err != nil {
+	ctx, cancel := context.WithTimeout(r.Context(), readyTimeout)
+	defer cancel()
+	if err := b.Ready(ctx); err != nil {
 		b.log.ErrorContext(r.Context(), "not ready", "error", err)
 		w.WriteHeader(http.StatusServiceUnavailable)
 		return

@@ -15,14 +15,14 @@ const watchInterval = 2 * time.Second
 // watch reads the packs anew when a file of theirs has changed. It looks instead
 // of being told: that works on every file system, and packs are small.
 func (b *Broker) watch(ctx context.Context) {
-	seen := fingerprint(b.config.Packs)
 	b.every(ctx, watchInterval, "read the packs anew", func(ctx context.Context) error {
+		b.reading.Lock()
+		defer b.reading.Unlock()
 		now := fingerprint(b.config.Packs)
-		if now == seen {
+		if now == b.packsRead {
 			return nil
 		}
-		seen = now
-		return b.Reload(ctx)
+		return b.reload(ctx, now)
 	})
 }
 

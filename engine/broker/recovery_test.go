@@ -3,6 +3,8 @@ package broker_test
 import (
 	"context"
 	"errors"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -95,6 +97,75 @@ func TestNothingIsLeftOfFailures(t *testing.T) {
 	}
 	w.engine.failAfter("Bind", refusal)
 	w.call("PUT", path+"/service_bindings/b", w.bindBody()).require(500, "no room")
+	if bound := w.engine.consumers(); len(bound) > 0 {
+		t.Errorf("bound are %v", bound)
+	}
+}
+
+// What another broker that lives has in the pool is its own affair: its packs may
+// be newer. What one has left that is gone is removed.
+func TestPoolOfOthers(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	if err := w.config.Store.Beat(t.Context(), "other"); err != nil {
+		t.Fatal(err)
+	}
+	for _, owner := range []string{"other", "gone"} {
+		added, err := w.config.Store.AddPooled(t.Context(), store.Pooled{
+			Name: "of-" + owner, ServiceID: w.serviceID, PlanID: w.plans["small"], PackDigest: owner, Owner: owner,
+		}, 1)
+		if err := errors.Join(err, w.config.Store.ReadyPooled(t.Context(), "of-"+owner, owner)); err != nil || !added {
+			t.Fatal(added, err)
+		}
+	}
+	w.touchPacks()
+	pool := func() (names []string) {
+		t.Helper()
+		pool, err := w.config.Store.Pool(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, pooled := range pool {
+			names = append(names, pooled.Name)
+		}
+		return names
+	}
+	eventually(t, "what a broker has left is removed", func() bool { return !slices.Contains(pool(), "of-gone") })
+	if got := pool(); !slices.Contains(got, "of-other") {
+		t.Errorf("the pool has %v", got)
+	}
+}
+
+// Packs that could not be read since the host did not answer are read when it does.
+func TestPacksAreReadAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	w.engine.failAfter("Offer", &engine.Error{Op: "inspect pack", Kind: engine.NoHost, Err: errors.New("no answer")})
+	w.engine.release("2.0.0")
+	w.touchPacks()
+	eventually(t, "the packs cannot be read", func() bool { return strings.Contains(w.log.String(), "could not read the packs anew") })
+	w.engine.failAfter("Offer", nil)
+	eventually(t, "the packs are read", func() bool {
+		return strings.Contains(w.call("GET", "/v2/catalog", "").require(200).body, "2.0.0")
+	})
+}
+
+// touchPacks lets the broker notice a change in its packs.
+func (w *world) touchPacks() {
+	w.t.Helper()
+	if err := os.WriteFile(filepath.Join(w.config.Packs[0], "tiny", "changed"), nil, 0o600); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// A credential that JSON would change is not handed out.
+func TestBindingThatIsNoText(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	const path = "/v2/service_instances/one"
+	w.call("PUT", path, w.provisionBody("small")).require(201)
+	w.engine.secret("hush\xff")
+	w.call("PUT", path+"/service_bindings/b", w.bindBody()).require(500, "URL", "UTF-8")
 	if bound := w.engine.consumers(); len(bound) > 0 {
 		t.Errorf("bound are %v", bound)
 	}
