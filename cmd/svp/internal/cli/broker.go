@@ -117,6 +117,8 @@ func (o *brokerOptions) check(inv *invocation, getenv func(string) string) error
 		return inv.usageError("--tls-cert and --tls-key go together", "")
 	case o.warm < 0, o.quotas.Instances < 0, o.quotas.PerPlan < 0, o.quotas.PerOrganization < 0:
 		return inv.usageError("a number of instances is not negative", "")
+	case o.grace < 0:
+		return inv.usageError("--grace is not negative", "0s interrupts operations at once")
 	case isPostgres(o.store) && o.keyFile == "":
 		return inv.usageError("--key-file is missing: brokers that share a store need the same key", makeKey)
 	}
