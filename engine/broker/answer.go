@@ -2,9 +2,11 @@ package broker
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"time"
 
+	"github.com/servicepack/svp/engine"
 	"github.com/servicepack/svp/engine/broker/osb"
 	"github.com/servicepack/svp/engine/broker/store"
 )
@@ -48,7 +50,7 @@ func (b *Broker) settle(ctx context.Context, a answer, async bool) (answer, erro
 		return answer{}, err
 	}
 	if ended == nil || ended.State == store.Failed {
-		return answer{}, failure(ended)
+		return answer{}, b.failure(ctx, ended)
 	}
 	if a.fetch != nil {
 		return a.fetch(ctx)
@@ -71,28 +73,36 @@ func (b *Broker) endsWithin(ctx context.Context, operation store.Operation, limi
 }
 
 // failure is what a client that waited is told when the operation failed.
-func failure(ended *store.Operation) *osb.Error {
+func (b *Broker) failure(ctx context.Context, ended *store.Operation) *osb.Error {
 	if ended == nil {
 		return osb.Errorf(http.StatusInternalServerError, "the operation failed")
 	}
 	told := osb.Errorf(http.StatusInternalServerError, "%s", ended.Description)
-	told.InstanceUsable, told.UpdateRepeatable = usability(*ended)
+	told.InstanceUsable, told.UpdateRepeatable = b.usability(ctx, *ended)
 	return told
 }
 
 // usability is what the specification lets a broker say of a failed update or
-// deprovisioning (Service Broker Errors). An update that fails leaves the
-// instance as it was.
-func usability(ended store.Operation) (usable, repeatable *bool) {
-	yes := true
-	switch {
-	case ended.State != store.Failed:
-	case ended.Kind == store.Update:
-		return &yes, &yes
-	case ended.Kind == store.Deprovision:
-		return &yes, nil
+// deprovisioning (Service Broker Errors): whether the instance runs, and whether
+// there is one to be updated.
+func (b *Broker) usability(ctx context.Context, ended store.Operation) (usable, repeatable *bool) {
+	if ended.State != store.Failed || ended.Kind != store.Update && ended.Kind != store.Deprovision {
+		return nil, nil
 	}
-	return nil, nil
+	instance, err := b.instance(ctx, ended.InstanceID)
+	if err != nil {
+		return nil, nil // it cannot be told
+	}
+	found, err := b.config.Engine.Info(ctx, instance.Name)
+	exists := err == nil
+	if !exists && !errors.Is(err, engine.ErrNoInstance) {
+		return nil, nil
+	}
+	runs := exists && found.State == engine.StateRunning
+	if ended.Kind == store.Deprovision {
+		return &runs, nil
+	}
+	return &runs, &exists
 }
 
 // retryAfter is how long a client should wait: a tenth of the time that it has

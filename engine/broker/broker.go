@@ -241,7 +241,12 @@ func (b *Broker) close(grace time.Duration) {
 	select {
 	case <-ended:
 	case <-timer.C:
-		b.log.Warn("operations in progress are interrupted; the next broker carries them on")
+		b.mu.Lock()
+		left := len(b.running)
+		b.mu.Unlock()
+		if left > 0 {
+			b.log.Warn("operations in progress are interrupted; the next broker carries them on", "operations", left)
+		}
 	}
 	b.stopWork()
 	<-ended

@@ -23,7 +23,7 @@ func (b *Broker) lastOperation(ctx context.Context, instanceID, bindingID, opera
 		return answer{}, osb.NotFound("there has been no such operation")
 	}
 	body := osb.LastOperation{State: osb.State(operation.State), Description: operation.Description}
-	body.InstanceUsable, body.UpdateRepeatable = usability(*operation)
+	body.InstanceUsable, body.UpdateRepeatable = b.usability(ctx, *operation)
 	result := answer{status: http.StatusOK}
 	if operation.State == store.InProgress {
 		body.Description = b.step(operation, instance)
@@ -62,7 +62,7 @@ func (b *Broker) findOperation(ctx context.Context, instanceID, bindingID, opera
 // step tells a user of the platform what is being done.
 func (b *Broker) step(operation *store.Operation, instance *store.Instance) string {
 	if instance != nil {
-		if words := b.steps.of(instance.Name, instance.Pack); words != "" {
+		if words := b.stepOf(operation.Kind, instance); words != "" {
 			return words
 		}
 	}
@@ -72,6 +72,15 @@ func (b *Broker) step(operation *store.Operation, instance *store.Instance) stri
 	return map[store.OperationKind]string{
 		store.Provision: "creating the instance", store.Update: "changing the instance",
 		store.Deprovision: "removing the instance", store.Bind: "creating the credentials",
-		store.Unbind: "removing the credentials",
+		store.Unbind: "removing the credentials", restart: "restarting the instance",
 	}[operation.Kind]
+}
+
+// stepOf is what the engine is doing for the operation. Building a pack's base image
+// is a step of those alone that make an instance of it.
+func (b *Broker) stepOf(kind store.OperationKind, instance *store.Instance) string {
+	if kind == store.Provision {
+		return b.steps.of(instance.Name, instance.Pack)
+	}
+	return b.steps.of(instance.Name)
 }

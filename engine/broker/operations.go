@@ -107,7 +107,7 @@ func (b *Broker) tell(ctx context.Context, operation store.Operation, instance *
 	}
 	described := ""
 	b.every(ctx, tellInterval, "record the step of an operation", func(ctx context.Context) error {
-		step := b.steps.of(instance.Name, instance.Pack)
+		step := b.stepOf(operation.Kind, instance)
 		if step == described || step == "" {
 			return nil
 		}

@@ -139,15 +139,20 @@ func (b *Broker) asRefusal(ctx context.Context, log *slog.Logger, err error) *os
 	return osb.Errorf(http.StatusInternalServerError, "the broker failed; its log says why")
 }
 
+// maxRequestID is how much of a request's identity is logged and kept: several
+// times what a UUID takes.
+const maxRequestID = 256
+
 // originOf is who asks. A platform that gives a request no identity gets one for
 // the log.
 func originOf(r *http.Request) origin {
-	from := origin{requestID: r.Header.Get(osb.HeaderRequestIdentity)}
+	identity := r.Header.Get(osb.HeaderRequestIdentity)
+	from := origin{requestID: identity[:min(len(identity), maxRequestID)]}
 	if from.requestID == "" {
 		from.requestID = uuid.NewString()
 	}
-	if identity := osb.OriginatingIdentity(r.Header); identity.User != "" {
-		from.user = identity.Platform + ":" + identity.User
+	if asker := osb.OriginatingIdentity(r.Header); asker.User != "" {
+		from.user = asker.Platform + ":" + asker.User
 	}
 	return from
 }

@@ -1,6 +1,26 @@
 package broker_test
 
-import "testing"
+import (
+	"errors"
+	"testing"
+
+	"github.com/servicepack/svp/engine"
+)
+
+// Whether an instance can still be used after a failure is looked at, not assumed.
+func TestUsableAfterFailure(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	const path = "/v2/service_instances/one"
+	w.call("PUT", path, w.provisionBody("small")).require(201)
+	w.engine.fail["Update"] = &engine.Error{Op: "update", Kind: engine.Failed, Err: errors.New("no room")}
+	change := `{"service_id":"` + w.serviceID + `","plan_id":"` + w.plans["large"] + `"}`
+	w.call("PATCH", path, change).require(500, "no room", `"instance_usable":true`, `"update_repeatable":true`)
+	if err := w.engine.Destroy(t.Context(), w.engine.names()[0]); err != nil {
+		t.Fatal(err)
+	}
+	w.call("GET", path+"/last_operation", "").require(200, `"instance_usable":false`, `"update_repeatable":false`)
+}
 
 // Parameters that an update does not name stay, as those that scripts get do.
 func TestUpdateAddsParameters(t *testing.T) {
