@@ -3,10 +3,8 @@ package engine
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"strings"
 	"time"
 
@@ -160,35 +158,33 @@ func (e *Engine) interview(ctx context.Context, container string, files []archiv
 	if err := d.StartContainer(ctx, container); err != nil {
 		return nil, err
 	}
-	sent := make(chan error, 1)
-	go func() { sent <- send(attachment, files) }()
-	replies, err := heard.listen(ctx, ended)
-	if err == nil {
-		return replies, nil
-	}
-	select {
-	case sendErr := <-sent:
-		err = cmpError(sendErr, err)
-	default:
+	// Nobody answers when the files do not come.
+	listening, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	go func() {
+		if err := send(attachment, files); err != nil {
+			stop(fmt.Errorf("the pack changed while it was asked: %w", err))
+		}
+	}()
+	replies, err := heard.listen(listening, ended)
+	if err != nil && ctx.Err() == nil && listening.Err() != nil {
+		err = context.Cause(listening)
 	}
 	return replies, err
 }
 
-// send writes the files to the container's input and ends it.
+// send writes the files to the container's input and ends it. It fails when they
+// cannot be read; a container that takes no more has ended, and that is heard.
 func send(attachment driver.Attachment, files []archive.Entry) error {
 	stream := archive.Reader(files)
 	defer stream.Close()
-	if _, err := io.Copy(attachment, stream); err != nil {
-		return err
+	checked := &checkedReader{in: stream}
+	_, err := io.Copy(attachment, checked)
+	if broken := checked.failure(); broken != nil {
+		return broken
 	}
-	return attachment.CloseInput()
-}
-
-// cmpError prefers the error that says more: of a pack whose files cannot be read.
-func cmpError(first, otherwise error) error {
-	var invalid *pack.Error
-	if errors.As(first, &invalid) || errors.Is(first, fs.ErrNotExist) {
-		return first
+	if err == nil {
+		_ = attachment.CloseInput() // as above
 	}
-	return otherwise
+	return nil
 }

@@ -112,11 +112,23 @@ func (e *Engine) removeContainers(ctx context.Context, found *instance) error {
 // image, which is the record of the instance, goes last, so that a destroy that
 // was interrupted can be repeated.
 func (e *Engine) Destroy(ctx context.Context, name string) error {
-	found, err := e.lookUp(ctx, name)
-	if err == nil {
-		err = e.destroy(ctx, found)
+	return fail("destroy", name, causeOf(ctx, e.destroyNamed(ctx, name)))
+}
+
+func (e *Engine) destroyNamed(ctx context.Context, name string) error {
+	if !plan.ValidInstanceName(name) {
+		return invalidName(name)
 	}
-	return fail("destroy", name, causeOf(ctx, err))
+	// What a killed command left may use the instance's image.
+	seen, err := e.observeAndSweep(ctx)
+	if err != nil {
+		return err
+	}
+	found, err := seen.find(name)
+	if err != nil {
+		return err
+	}
+	return e.destroy(ctx, found)
 }
 
 func (e *Engine) destroy(ctx context.Context, found *instance) error {
