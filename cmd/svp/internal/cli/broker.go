@@ -61,8 +61,7 @@ func newBrokerCommand(w *wiring) *command {
 			"credentials in it are encrypted with the key file.",
 		example: "svp broker --packs packs\n" +
 			"svp broker --packs packs,/srv/packs --listen 0.0.0.0:8443 --tls-cert broker.crt --tls-key broker.key\n" +
-			"svp broker --packs packs --store postgres://broker@db/broker --key-file broker.key --warm 2\n" +
-			"svp broker check --packs packs",
+			"svp broker --packs packs --store postgres://broker@db/broker --key-file broker.key --warm 2",
 		flags: append(append(brokerFlags(o), dashboardFlags(&o.dashboard)...), w.timeoutFlag()),
 		children: []*command{
 			newBrokerCheckCommand(w),
