@@ -373,43 +373,6 @@ func TestPlanTooSmall(t *testing.T) {
 	w.call("GET", path, "").require(200, w.plans["small"])
 }
 
-func TestQuotas(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, func(c *broker.Config) { c.Quotas = broker.Quotas{Instances: 3, PerPlan: 2} })
-	w.call("PUT", "/v2/service_instances/1", w.provisionBody("small")).require(201)
-	w.call("PUT", "/v2/service_instances/2", w.provisionBody("small")).require(201)
-	w.call("PUT", "/v2/service_instances/3", w.provisionBody("small")).require(422, "quota", "plan", "2")
-	w.call("PUT", "/v2/service_instances/3", w.provisionBody("large")).require(201)
-	w.call("PUT", "/v2/service_instances/4", w.provisionBody("large")).require(422, "quota", "broker", "3")
-	w.call("PATCH", "/v2/service_instances/3", w.bindBody()).require(422, "quota", "plan", "2")
-	if made := len(w.engine.names()); made != 3 {
-		t.Errorf("%d instances were made", made)
-	}
-	w.call("DELETE", "/v2/service_instances/1?"+w.ids(), "").require(200)
-	w.call("PUT", "/v2/service_instances/4", w.provisionBody("large")).require(201)
-}
-
-// The pool hands out what it has made ahead, and makes more.
-func TestWarmPool(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, func(c *broker.Config) { c.Warm = 2 })
-	eventually(t, "the pool is full", func() bool { return len(w.engine.names()) == 4 })
-	made := w.engine.calls("Up")
-	open := w.engine.gate("Up")
-	defer open()
-	w.call("PUT", "/v2/service_instances/1?accepts_incomplete=true", w.provisionBody("small")).require(201)
-	w.call("PUT", "/v2/service_instances/2", w.provisionBody("small")).require(201)
-	open()
-	eventually(t, "the pool is full again", func() bool { return len(w.engine.names()) == 6 })
-	if more := w.engine.calls("Up") - made; more != 2 {
-		t.Errorf("%d instances were made, of which 2 for the pool", more)
-	}
-	w.stop()
-	w.config.Warm = 0
-	w.start()
-	eventually(t, "the pool is given up", func() bool { return len(w.engine.names()) == 2 })
-}
-
 func TestCatalogLeavesBrokenPacksOut(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, nil)

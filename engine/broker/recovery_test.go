@@ -102,40 +102,6 @@ func TestNothingIsLeftOfFailures(t *testing.T) {
 	}
 }
 
-// What another broker that lives has in the pool is its own affair: its packs may
-// be newer. What one has left that is gone is removed.
-func TestPoolOfOthers(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, nil)
-	if err := w.config.Store.Beat(t.Context(), "other"); err != nil {
-		t.Fatal(err)
-	}
-	for _, owner := range []string{"other", "gone"} {
-		added, err := w.config.Store.AddPooled(t.Context(), store.Pooled{
-			Name: "of-" + owner, ServiceID: w.serviceID, PlanID: w.plans["small"], PackDigest: owner, Owner: owner,
-		}, 1)
-		if err := errors.Join(err, w.config.Store.ReadyPooled(t.Context(), "of-"+owner, owner)); err != nil || !added {
-			t.Fatal(added, err)
-		}
-	}
-	w.touchPacks()
-	pool := func() (names []string) {
-		t.Helper()
-		pool, err := w.config.Store.Pool(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, pooled := range pool {
-			names = append(names, pooled.Name)
-		}
-		return names
-	}
-	eventually(t, "what a broker has left is removed", func() bool { return !slices.Contains(pool(), "of-gone") })
-	if got := pool(); !slices.Contains(got, "of-other") {
-		t.Errorf("the pool has %v", got)
-	}
-}
-
 // Packs that could not be read since the host did not answer are read when it does.
 func TestPacksAreReadAgain(t *testing.T) {
 	t.Parallel()
