@@ -123,7 +123,33 @@ func (b *Broker) tell(ctx context.Context, operation store.Operation, instance *
 // change is what an operation's success changes in the store.
 type change func(ctx context.Context, tx *store.Tx) error
 
+// hostPatience is how long an operation waits for a container host that does not
+// answer, since it is restarted perhaps, and hostPause how long until it is asked
+// again.
+const (
+	hostPatience = 30 * time.Second
+	hostPause    = time.Second
+)
+
+// perform does what the operation is about. What the host ended is begun again, as
+// after a crash.
 func (b *Broker) perform(ctx context.Context, operation *store.Operation, instance *store.Instance) (change, error) {
+	patience, cancel := context.WithTimeout(ctx, hostPatience)
+	defer cancel()
+	for {
+		change, err := b.attempt(ctx, operation, instance)
+		if !isNoHost(err) {
+			return change, err
+		}
+		select {
+		case <-patience.Done():
+			return nil, err
+		case <-time.After(hostPause):
+		}
+	}
+}
+
+func (b *Broker) attempt(ctx context.Context, operation *store.Operation, instance *store.Instance) (change, error) {
 	if instance == nil {
 		return nil, errors.New("the instance is gone")
 	}

@@ -136,3 +136,20 @@ func TestBindingThatIsNoText(t *testing.T) {
 		t.Errorf("bound are %v", bound)
 	}
 }
+
+// A container host that is restarted fails no operation.
+func TestHostComesBack(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	const path = "/v2/service_instances/one"
+	w.engine.failAfter("Up", &engine.Error{Op: "up", Kind: engine.NoHost, Err: errors.New("no answer")})
+	begun := w.call("PUT", path+"?accepts_incomplete=true", w.provisionBody("small")).require(202).operation()
+	eventually(t, "it is tried", func() bool { return w.engine.calls("Up") > 0 })
+	w.engine.failAfter("Up", nil)
+	eventually(t, "it is tried again", func() bool {
+		return strings.Contains(w.call("GET", path+"/last_operation?operation="+begun, "").require(200).body, "succeeded")
+	})
+	if made := w.engine.names(); len(made) != 1 {
+		t.Errorf("instances %v, want one", made)
+	}
+}
