@@ -26,6 +26,7 @@ type Broker struct {
 
 	reading   sync.Mutex // held while the packs are read
 	packsRead uint64     // fingerprint of the packs that the catalog was read from
+	readAt    time.Time
 
 	// work is the context of operations, which outlive the requests.
 	work     context.Context //nolint:containedctx // operations belong to the broker, not to a request
@@ -85,7 +86,7 @@ func (b *Broker) reload(ctx context.Context, seen uint64) error {
 		b.log.WarnContext(ctx, "a pack is left out of the catalog", "pack", broken.Path, "error", broken.Err)
 	}
 	b.catalog.Store(read)
-	b.packsRead = seen
+	b.packsRead, b.readAt = seen, b.now()
 	b.log.InfoContext(ctx, "catalog read", "services", len(read.services), "broken", len(read.broken))
 	for _, s := range read.services {
 		b.prepare(s.pack)

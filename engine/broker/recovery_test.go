@@ -7,10 +7,12 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/servicepack/svp/engine"
+	"github.com/servicepack/svp/engine/broker"
 	"github.com/servicepack/svp/engine/broker/store"
 )
 
@@ -152,4 +154,18 @@ func TestHostComesBack(t *testing.T) {
 	if made := w.engine.names(); len(made) != 1 {
 		t.Errorf("instances %v, want one", made)
 	}
+}
+
+// A pack that was left out is asked again, although its files are the same.
+func TestLeftOutPackIsAskedAgain(t *testing.T) {
+	t.Parallel()
+	var late atomic.Int64
+	w := newWorld(t, func(c *broker.Config) {
+		c.Now = func() time.Time { return time.Now().Add(time.Duration(late.Load())) }
+	})
+	w.engine.release("2.0.0") // stands for a pack that says something else than before
+	late.Store(int64(time.Hour))
+	eventually(t, "the packs are read again", func() bool {
+		return strings.Contains(w.call("GET", "/v2/catalog", "").require(200).body, "2.0.0")
+	})
 }

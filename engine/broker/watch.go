@@ -9,17 +9,24 @@ import (
 	"time"
 )
 
-// watchInterval is how often the packs' folders are looked at.
-const watchInterval = 2 * time.Second
+// watchInterval is how often the packs' folders are looked at, and leftOutInterval
+// how often packs that were left out are asked again: a machine that was too busy
+// to answer in time may have been why.
+const (
+	watchInterval   = 2 * time.Second
+	leftOutInterval = time.Minute
+)
 
-// watch reads the packs anew when a file of theirs has changed. It looks instead
+// watch reads the packs anew when a file of theirs has changed, and now and then
+// when one was left out. It looks instead
 // of being told: that works on every file system, and packs are small.
 func (b *Broker) watch(ctx context.Context) {
 	b.every(ctx, watchInterval, "read the packs anew", func(ctx context.Context) error {
 		b.reading.Lock()
 		defer b.reading.Unlock()
 		now := fingerprint(b.config.Packs)
-		if now == b.packsRead {
+		again := len(b.catalog.Load().broken) > 0 && b.now().Sub(b.readAt) >= leftOutInterval
+		if now == b.packsRead && !again {
 			return nil
 		}
 		return b.reload(ctx, now)
