@@ -112,13 +112,18 @@ func openStore(ctx context.Context, w *wiring, o *brokerOptions) (*store.Store, 
 	}
 	keyFile := cmp.Or(o.keyFile, location+".key")
 	key, err := store.ReadKey(keyFile)
-	if errors.Is(err, fs.ErrNotExist) && !isPostgres(location) {
+	made := errors.Is(err, fs.ErrNotExist) && !isPostgres(location)
+	if made {
 		key, err = store.CreateKey(keyFile)
 	}
 	if err != nil {
 		return nil, store.Key{}, keyProblem(location, err)
 	}
 	opened, err := store.Open(ctx, location, key)
+	if made && (errors.Is(err, store.ErrWrongKey) || errors.Is(err, store.ErrNoStore)) {
+		// It hides that the right one is missing, and where that belongs.
+		err = errors.Join(err, os.Remove(keyFile))
+	}
 	if err != nil {
 		hint := "name a file that a broker made, or one that is not there yet"
 		if isPostgres(location) {
