@@ -56,9 +56,12 @@ func newBrokerCommand(w *wiring) *command {
 		name: "broker", topic: topicHost, summary: "Offer packs to platforms over the Open Service Broker API",
 		details: "Serves version 2.17 of the API, and clients down to 2.4. Who may use it is told by\n" +
 			"$" + brokerUsername + " and $" + brokerPassword + ", or by a file with USERNAME:PASSWORD a line.\n" +
-			"Packs are queried in isolation. SIGHUP, or a change in a folder, reads them anew.\n" +
+			"Packs are queried in isolation. A change in a folder reads them anew; SIGHUP does, too,\n" +
+			"and the credentials and the certificate with them. SIGTERM lets operations end; what\n" +
+			"takes longer than --grace is carried on by the next start, as after a crash.\n" +
 			"The state is kept in a SQLite file, or in PostgreSQL, where several brokers share it;\n" +
-			"credentials in it are encrypted with the key file.",
+			"credentials in it are encrypted with the key file. Beside the API there are /healthz,\n" +
+			"/readyz, /metrics and, with --public-url, /dashboard/.",
 		example: "svp broker --packs packs\n" +
 			"svp broker --packs packs,/srv/packs --listen 0.0.0.0:8443 --tls-cert broker.crt --tls-key broker.key\n" +
 			"svp broker --packs packs --store postgres://broker@db/broker --key-file broker.key --warm 2",
@@ -212,11 +215,16 @@ func runBroker(ctx context.Context, w *wiring, o *brokerOptions) error {
 	}
 	log.InfoContext(ctx, "the broker listens", "addr", listener.Addr().String())
 	return serveBroker(ctx, o, served, func(ctx context.Context) error {
-		return broker.Serve(ctx, listener, handler, log, o.grace)
+		return broker.Serve(ctx, listener, handler, log, drainTimeout)
 	}, log)
 }
 
-// serveBroker runs the broker and its server; when one ends so does the other.
+// drainTimeout is how long requests may take whose operations have ended.
+const drainTimeout = 5 * time.Second
+
+// serveBroker runs the broker and its server; when one ends so does the other. The
+// server goes on until the broker has let its operations end: platforms ask for
+// them.
 func serveBroker(ctx context.Context, o *brokerOptions, served *broker.Broker, serve func(context.Context) error, log *slog.Logger) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
@@ -224,13 +232,15 @@ func serveBroker(ctx context.Context, o *brokerOptions, served *broker.Broker, s
 	defer noMore()
 	var group sync.WaitGroup
 	var runErr, serveErr error
+	serving, stopServing := context.WithCancel(context.WithoutCancel(ctx))
 	group.Go(func() {
 		defer stop()
+		defer stopServing()
 		runErr = served.Run(ctx, o.grace)
 	})
 	group.Go(func() {
 		defer stop()
-		serveErr = serve(ctx)
+		serveErr = serve(serving)
 	})
 	for running := true; running; {
 		select {
