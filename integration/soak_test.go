@@ -31,7 +31,7 @@ func TestBrokerSoak(t *testing.T) {
 	}
 	store, env := sharedStore(t)
 	soak.Run(t, suite, soak.Options{
-		Operations: *soakOperations, KillEvery: 4 * time.Second, Clients: 6, Seed: seed,
+		Operations: *soakOperations, Kills: *soakOperations / 25, KillEvery: 4 * time.Second, Clients: 6, Seed: seed,
 		Store: store, Env: env, KeyFile: writeKey(t),
 	})
 }

@@ -18,9 +18,10 @@ import (
 
 // Options say what a soak does. All but Seed are required.
 type Options struct {
-	// Operations is how many requests are made, without those that had no answer,
-	// or no other than that an operation is in progress.
-	Operations int
+	// Operations is how many requests are made at least, without those that had no
+	// answer, or no other than that an operation is in progress; and Kills how many
+	// brokers are killed at least.
+	Operations, Kills int
 	// KillEvery is how long the two brokers live side by side, on average.
 	KillEvery time.Duration
 	// Clients is how many instances are used at the same time.
@@ -112,7 +113,7 @@ func (s *soak) run(t *testing.T) {
 }
 
 func (s *soak) ask(ctx context.Context, c *client) error {
-	for s.made.Load() < int64(s.Operations) {
+	for s.made.Load() < int64(s.Operations) || s.brokers.killed() < s.Kills {
 		count, err := c.step(ctx)
 		if err != nil {
 			return err
