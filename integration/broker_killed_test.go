@@ -288,6 +288,10 @@ func TestBrokerShutdown(t *testing.T) {
 		t.Fatalf("it has not waited: %s", result)
 	default:
 	}
+	// Who asks how far it is gets an answer all the while.
+	if state, _ := lastOperation(t, p.poll(t, waited, task)); state != inProgress {
+		t.Errorf("what the broker waits for is %s", state)
+	}
 	release()
 	(<-stopped).Require(t, 0)
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"time"
 
 	"github.com/servicepack/svp/engine"
@@ -43,7 +44,7 @@ func encodeRequest(r request) (json.RawMessage, error) {
 }
 
 // errClosing tells a client to try elsewhere, or later.
-var errClosing = &osb.Error{Status: 503, Description: "the broker is shutting down; try again"}
+var errClosing = &osb.Error{Status: http.StatusServiceUnavailable, Description: "the broker is shutting down; try again"}
 
 // begin runs the operation, which the store knows of already.
 func (b *Broker) begin(operation store.Operation) {

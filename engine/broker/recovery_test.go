@@ -39,6 +39,10 @@ func TestShutdownKeepsThePlace(t *testing.T) {
 	w.call("PUT", path+"?accepts_incomplete=true", w.provisionBody("small")).require(202)
 	eventually(t, "it is at work", func() bool { return w.engine.calls("Up") == 1 })
 	w.interrupt()
+	eventually(t, "orders are refused", func() bool {
+		return w.call("PUT", "/v2/service_instances/two", "{}").status == 503
+	})
+	w.call("GET", path+"/last_operation", "").require(200, "in progress")
 	owner := w.owners()[0]
 	// Twice: a beat may have been on its way.
 	for range 2 {

@@ -167,6 +167,9 @@ type call struct {
 }
 
 func (c *call) answer(ctx context.Context) (answer, error) {
+	if c.request.Method != http.MethodGet && c.broker.isClosing() {
+		return answer{}, errClosing // who asks how far an operation is gets an answer
+	}
 	query, refusal := osb.ParseQuery(c.request.URL.RawQuery)
 	if refusal != nil {
 		return answer{}, refusal
