@@ -253,8 +253,14 @@ func (b *Broker) close(grace time.Duration) {
 	<-ended
 }
 
-// Ready tells whether the broker can serve: its store answers.
-func (b *Broker) Ready(ctx context.Context) error { return b.config.Store.Ping(ctx) }
+// Ready tells whether the broker can serve: it is not shutting down, and its store
+// answers.
+func (b *Broker) Ready(ctx context.Context) error {
+	if b.isClosing() {
+		return errClosing
+	}
+	return b.config.Store.Ping(ctx)
+}
 
 // Event is to be given the engine's events, which tell how far operations are.
 func (b *Broker) Event(event engine.Event) { b.steps.event(event) }

@@ -43,6 +43,7 @@ func TestShutdownKeepsThePlace(t *testing.T) {
 		return w.call("PUT", "/v2/service_instances/two", "{}").status == 503
 	})
 	w.call("GET", path+"/last_operation", "").require(200, "in progress")
+	w.call("GET", "/readyz", "").require(503)
 	owner := w.owners()[0]
 	// Twice: a beat may have been on its way.
 	for range 2 {
