@@ -66,6 +66,11 @@ func (t *transcript) listen(ctx context.Context, ended <-chan error) ([]pack.Rep
 	return t.replies, nil
 }
 
+// replyGrace is how long the reply of a query that has ended may take to come: what
+// the contract gives a query that left something running, and what a busy host
+// takes to hand the reply on.
+const replyGrace = pack.QueryGrace + 8*time.Second
+
 // patience is how much longer the next reply may take, and what it means when it
 // takes longer.
 func (t *transcript) patience() (time.Duration, error) {
@@ -73,7 +78,7 @@ func (t *transcript) patience() (time.Duration, error) {
 		return isolateTimeout, errEnded // the context ends before
 	}
 	if ended, ok := t.ended[len(t.replies)]; ok {
-		return pack.QueryGrace - time.Since(ended), pack.ErrLeftRunning
+		return replyGrace - time.Since(ended), pack.ErrLeftRunning
 	}
 	timeout := &pack.TimeoutError{After: pack.DefaultQueryTimeout}
 	return pack.DefaultQueryTimeout - time.Since(t.asked), timeout
