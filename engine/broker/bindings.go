@@ -165,8 +165,9 @@ func (b *Broker) bindAgain(ctx context.Context, tx *store.Tx, existing, wanted *
 	return answer{}, errBusy()
 }
 
+// sameBinding leaves the plan out: that of the instance may have changed since.
 func sameBinding(a, b *store.Binding) bool {
-	return a.ServiceID == b.ServiceID && a.PlanID == b.PlanID && a.AppGUID == b.AppGUID &&
+	return a.ServiceID == b.ServiceID && a.AppGUID == b.AppGUID &&
 		a.PredecessorID == b.PredecessorID && osb.Equal(a.BindResource, b.BindResource) && osb.Equal(a.Parameters, b.Parameters)
 }
 
