@@ -119,6 +119,11 @@ func openStore(ctx context.Context, w *wiring, o *brokerOptions) (*store.Store, 
 	if err != nil {
 		return nil, store.Key{}, keyProblem(location, err)
 	}
+	if !made && o.keyFile == "" {
+		if err := checkNotLost(location, keyFile); err != nil {
+			return nil, store.Key{}, err
+		}
+	}
 	opened, err := store.Open(ctx, location, key)
 	if made && (errors.Is(err, store.ErrWrongKey) || errors.Is(err, store.ErrNoStore)) {
 		// It hides that the right one is missing, and where that belongs.
@@ -132,6 +137,19 @@ func openStore(ctx context.Context, w *wiring, o *brokerOptions) (*store.Store, 
 		return nil, store.Key{}, brokerProblem(err, hint)
 	}
 	return opened, key, nil
+}
+
+// checkNotLost refuses to begin with an empty store where the key tells of another
+// one: its instances would run on, and no platform could remove them.
+func checkNotLost(location, keyFile string) error {
+	_, err := os.Stat(location)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return &engine.Error{
+		Op: "broker", Kind: engine.Refused, Err: fmt.Errorf("the store %s is gone, and its key %s is there", location, keyFile),
+		Hint: "restore the store; to begin with an empty one, remove the key: what the old one knew of stays, and svp list shows it",
+	}
 }
 
 // keyProblem adds what to do next where the store has no key. What is wrong with
