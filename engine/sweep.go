@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/servicepack/svp/engine/driver"
 )
@@ -96,7 +97,7 @@ func (e *Engine) gc(ctx context.Context, o GCOptions) (GCResult, error) {
 	}
 	// Not for every command: one that runs may be about to use a base image that
 	// has just lost its name.
-	w.leftovers.images = append(w.leftovers.images, w.leftovers.baseImages...)
+	w.leftovers.images = append(w.leftovers.images, e.settled(w.leftovers.baseImages)...)
 	if !o.DryRun {
 		if err := e.sweep(ctx, w.leftovers); err != nil {
 			return result, err
@@ -118,6 +119,17 @@ func (e *Engine) gc(ctx context.Context, o GCOptions) (GCResult, error) {
 		return result, nil
 	}
 	return result, e.removeUnused(ctx, w, o.DryRun, &result)
+}
+
+// settleTime is how long a busy host may take to give an image the name that a
+// command asked for before it was killed.
+const settleTime = time.Minute
+
+// settled are the images without a name that get none any more.
+func (e *Engine) settled(images []driver.Image) []driver.Image {
+	return slices.DeleteFunc(slices.Clone(images), func(image driver.Image) bool {
+		return e.now().Sub(image.Created) < settleTime
+	})
 }
 
 func (e *Engine) warnOfOrphan(volume driver.Volume) {
