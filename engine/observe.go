@@ -118,7 +118,7 @@ func (e *Engine) unnamed(ctx context.Context, images []driver.Image) ([]driver.I
 	var left []driver.Image
 	for _, image := range images {
 		operation, ok := plan.OperationFromLabels(image.Labels)
-		if !ok || len(image.Tags) > 0 || !e.ended(operation) {
+		if !ok || plan.IsNamed(image.Tags) || !e.ended(operation) {
 			continue
 		}
 		now, err := d.Image(ctx, image.ID)
@@ -128,7 +128,7 @@ func (e *Engine) unnamed(ctx context.Context, images []driver.Image) ([]driver.I
 		if err != nil {
 			return nil, err
 		}
-		if len(now.Tags) == 0 {
+		if !plan.IsNamed(now.Tags) {
 			left = append(left, now)
 		}
 	}

@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/servicepack/svp/engine/driver"
+	"github.com/servicepack/svp/engine/plan"
 )
 
 // sweep removes what killed commands left behind. The mark of an instance,
@@ -37,9 +37,28 @@ func (e *Engine) sweep(ctx context.Context, left leftovers) error {
 		}
 	}
 	for _, image := range left.images {
-		removed(image.Labels, d.RemoveImage(ctx, image.ID))
+		removed(image.Labels, e.removeUnnamed(ctx, image))
 	}
 	return errors.Join(errs...)
+}
+
+// removeUnnamed removes an image that has no name, unless it gets one at that very
+// moment: a busy host may still give it the one that a command asked for before it
+// was killed, and others may use it then.
+func (e *Engine) removeUnnamed(ctx context.Context, image driver.Image) error {
+	d, err := e.driver(ctx)
+	if err != nil {
+		return err
+	}
+	garbage := plan.GarbageReference(image.ID)
+	err = d.TagImage(ctx, image.ID, garbage)
+	if errors.Is(err, driver.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return d.RemoveImage(ctx, garbage)
 }
 
 // ignoreInUse leaves what somebody uses to them.
@@ -97,7 +116,7 @@ func (e *Engine) gc(ctx context.Context, o GCOptions) (GCResult, error) {
 	}
 	// Not for every command: one that runs may be about to use a base image that
 	// has just lost its name.
-	w.leftovers.images = append(w.leftovers.images, e.settled(w.leftovers.baseImages)...)
+	w.leftovers.images = append(w.leftovers.images, w.leftovers.baseImages...)
 	if !o.DryRun {
 		if err := e.sweep(ctx, w.leftovers); err != nil {
 			return result, err
@@ -119,17 +138,6 @@ func (e *Engine) gc(ctx context.Context, o GCOptions) (GCResult, error) {
 		return result, nil
 	}
 	return result, e.removeUnused(ctx, w, o.DryRun, &result)
-}
-
-// settleTime is how long a busy host may take to give an image the name that a
-// command asked for before it was killed.
-const settleTime = time.Minute
-
-// settled are the images without a name that get none any more.
-func (e *Engine) settled(images []driver.Image) []driver.Image {
-	return slices.DeleteFunc(slices.Clone(images), func(image driver.Image) bool {
-		return e.now().Sub(image.Created) < settleTime
-	})
 }
 
 func (e *Engine) warnOfOrphan(volume driver.Volume) {

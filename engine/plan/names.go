@@ -14,7 +14,9 @@ const (
 	// InstanceRepository is the prefix of the instance images' repositories;
 	// the instance's id follows it, and its name is the tag.
 	InstanceRepository = "svp-instance/"
-	containerPrefix    = "svp-"
+	// GarbageRepository names images while they are removed.
+	GarbageRepository = "svp-garbage"
+	containerPrefix   = "svp-"
 )
 
 var instanceName = regexp.MustCompile(`^[a-z0-9][a-z0-9_.-]{0,62}$`)
@@ -26,6 +28,21 @@ func ValidInstanceName(name string) bool { return instanceName.MatchString(name)
 // tag, other than a repository, takes every pack's name.
 func BaseReference(packName, digest, osImage string) string {
 	return BaseRepository + ":" + clip(packName, 100) + "-" + short(digest+"\n"+osImage)
+}
+
+// GarbageReference names an image that is about to be removed. An image that is
+// removed by its only name goes, and one that somebody has named meanwhile stays;
+// by its id it would go in either case.
+func GarbageReference(image string) string { return GarbageRepository + ":" + short(image) }
+
+// IsNamed tells whether one of the references is a name to last.
+func IsNamed(references []string) bool {
+	for _, reference := range references {
+		if !strings.HasPrefix(reference, GarbageRepository+":") {
+			return true
+		}
+	}
+	return false
 }
 
 // InstanceReference names the image of an instance.
