@@ -110,7 +110,7 @@ func testPlatformCommand(t *testing.T, c exampleClient, _ string) {
 func testPlatformInterrupted(t *testing.T, c exampleClient, _ string) {
 	name := newName(t)
 	p := c.start(t, name, "./platform")
-	awaitOutput(t, p, "\n"+name+"-postgresql: ") // the step that the broker is at
+	awaitOutput(t, p, name+"-postgresql: provision")
 	p.signal(syscall.SIGINT)
 	p.require(130)
 	c.wantGivenBack(t, name)
