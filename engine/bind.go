@@ -247,11 +247,7 @@ func (e *Engine) loginDropper(ctx context.Context, found *instance, consumer str
 		}
 		return func() error { return nil }, nil
 	}
-	operation, err := e.newOperation(ctx, 0)
-	if err != nil {
-		return nil, err
-	}
-	own, err := e.templateOfInstance(ctx, found, operation)
+	own, err := e.templateNow(ctx, found)
 	if err != nil {
 		return nil, err
 	}

@@ -203,11 +203,7 @@ func (e *Engine) env(ctx context.Context, name string, view View) (envvar.Set, e
 	if err != nil {
 		return nil, envvar.Service{}, err
 	}
-	operation, err := e.newOperation(ctx, 0)
-	if err != nil {
-		return nil, envvar.Service{}, err
-	}
-	template, err := e.templateOfInstance(ctx, found, operation)
+	template, err := e.templateNow(ctx, found)
 	if err != nil {
 		return nil, envvar.Service{}, err
 	}
@@ -216,6 +212,15 @@ func (e *Engine) env(ctx context.Context, name string, view View) (envvar.Set, e
 		return nil, envvar.Service{}, err
 	}
 	return template.Expand(place), describe(name, found.service), nil
+}
+
+// templateNow reads the instance's environment for a command that makes nothing.
+func (e *Engine) templateNow(ctx context.Context, found *instance) (envvar.Set, error) {
+	operation, err := e.newOperation(ctx, 0)
+	if err != nil {
+		return nil, err
+	}
+	return e.templateOfInstance(ctx, found, operation)
 }
 
 // seenFrom is how the instance is reached in that view.

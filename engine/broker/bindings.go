@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -133,14 +134,7 @@ func consumer(instanceID, id string) string {
 }
 
 // drains tells that applications send their log streams to the service.
-func (s *service) drains() bool {
-	for _, permission := range s.offer.Requires {
-		if permission == "syslog_drain" {
-			return true
-		}
-	}
-	return false
-}
+func (s *service) drains() bool { return slices.Contains(s.offer.Requires, osb.RequiresSyslogDrain) }
 
 // bindAgain answers a request for a binding that is on record.
 func (b *Broker) bindAgain(ctx context.Context, tx *store.Tx, existing, wanted *store.Binding) (answer, error) {
@@ -171,51 +165,53 @@ func sameBinding(a, b *store.Binding) bool {
 		a.PredecessorID == b.PredecessorID && osb.Equal(a.BindResource, b.BindResource) && osb.Equal(a.Parameters, b.Parameters)
 }
 
-// bindAnswer hands out the credentials.
-func bindAnswer(binding *store.Binding, status int) (answer, error) {
+// credentialsOf are what was handed out.
+func credentialsOf(binding *store.Binding) (osb.BindResponse, error) {
 	var body osb.BindResponse
 	if err := json.Unmarshal(binding.Answer, &body); err != nil {
-		return answer{}, fmt.Errorf("read the binding: %w", err)
+		return body, fmt.Errorf("read the binding: %w", err)
 	}
-	return answer{status: status, body: body}, nil
+	return body, nil
+}
+
+// bindAnswer hands out the credentials.
+func bindAnswer(binding *store.Binding, status int) (answer, error) {
+	body, err := credentialsOf(binding)
+	return answer{status: status, body: body}, err
 }
 
 // bound reads the binding that an operation has made.
 func (b *Broker) bound(instanceID, id string, status int) func(context.Context) (answer, error) {
-	return func(ctx context.Context) (result answer, err error) {
-		err = b.config.Store.View(ctx, instanceID, func(tx *store.Tx) error {
-			binding, err := tx.Binding(ctx, id)
-			if err != nil {
-				return err
-			}
-			if binding == nil || binding.State != store.BindingReady {
-				return osb.NotFound("there is no such binding, or it is not ready")
-			}
-			result, err = bindAnswer(binding, status)
-			return err
-		})
-		return result, err
+	return func(ctx context.Context) (answer, error) {
+		binding, err := b.readyBinding(ctx, instanceID, id)
+		if err != nil {
+			return answer{}, err
+		}
+		return bindAnswer(binding, status)
 	}
 }
 
 // fetchBinding tells of a binding (Fetching a Service Binding).
-func (b *Broker) fetchBinding(ctx context.Context, instanceID, id string) (result answer, err error) {
+func (b *Broker) fetchBinding(ctx context.Context, instanceID, id string) (answer, error) {
+	binding, err := b.readyBinding(ctx, instanceID, id)
+	if err != nil {
+		return answer{}, err
+	}
+	body, err := credentialsOf(binding)
+	return answer{status: http.StatusOK, body: osb.BindingResponse{BindResponse: body, Parameters: binding.Parameters}}, err
+}
+
+// readyBinding reads a binding that has its credentials; there is no other to be
+// seen.
+func (b *Broker) readyBinding(ctx context.Context, instanceID, id string) (binding *store.Binding, err error) {
 	err = b.config.Store.View(ctx, instanceID, func(tx *store.Tx) error {
-		binding, err := tx.Binding(ctx, id)
-		if err != nil {
-			return err
-		}
-		if binding == nil || binding.State != store.BindingReady {
-			return osb.NotFound("there is no such binding, or it is not ready")
-		}
-		var body osb.BindResponse
-		if err := json.Unmarshal(binding.Answer, &body); err != nil {
-			return fmt.Errorf("read the binding: %w", err)
-		}
-		result = answer{status: http.StatusOK, body: osb.BindingResponse{BindResponse: body, Parameters: binding.Parameters}}
-		return nil
+		binding, err = tx.Binding(ctx, id)
+		return err
 	})
-	return result, err
+	if err == nil && (binding == nil || binding.State != store.BindingReady) {
+		return nil, osb.NotFound("there is no such binding, or it is not ready")
+	}
+	return binding, err
 }
 
 // performBind makes the credentials. Done again, after a crash, it comes to the

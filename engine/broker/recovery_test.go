@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -173,4 +174,77 @@ func TestLeftOutPackIsAskedAgain(t *testing.T) {
 	eventually(t, "the packs are read again", func() bool {
 		return strings.Contains(w.call("GET", "/v2/catalog", "").require(200).body, "2.0.0")
 	})
+}
+
+// An operation that another broker has taken over is left to it: its end is not
+// recorded, and what the other makes by now is not removed.
+func TestTakenOverIsLeftAlone(t *testing.T) {
+	t.Parallel()
+	for ending, failure := range map[string]error{"operation succeeded": nil, "operation failed": errors.New("no room")} {
+		t.Run(ending, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, nil)
+			open := w.engine.gate("Up")
+			defer open()
+			if failure != nil {
+				w.engine.fail["Up"] = failure
+			}
+			const path = "/v2/service_instances/one"
+			id := w.call("PUT", path+"?accepts_incomplete=true", w.provisionBody("small")).require(202).operation()
+			eventually(t, "it is at work", func() bool { return w.engine.calls("Up") == 1 })
+			owner := w.owners()[0]
+			if err := w.config.Store.Beat(t.Context(), "another"); err != nil {
+				t.Fatal(err)
+			}
+			if taken, err := w.config.Store.TakeOver(t.Context(), id, owner, "another"); err != nil || !taken {
+				t.Fatalf("taken over: %v, %v", taken, err)
+			}
+			open()
+			eventually(t, ending, func() bool { return strings.Contains(w.log.String(), ending) })
+			w.stop()
+			if removed := w.engine.calls("Destroy"); removed != 0 {
+				t.Errorf("the instance was removed %d times", removed)
+			}
+			opened, err := store.Open(t.Context(), w.file, w.key)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer opened.Close()
+			err = opened.View(t.Context(), "one", func(tx *store.Tx) error {
+				operation, err := tx.Operation(t.Context(), id)
+				if err == nil && (operation.State != store.InProgress || operation.Owner != "another") {
+					t.Errorf("the operation is %s, of %s", operation.State, operation.Owner)
+				}
+				return err
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+}
+
+// The metrics that the operator is told of are there.
+func TestMetricsThatOperatorsAreToldOf(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../examples/broker/README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := regexp.MustCompile("svp_broker_[a-z_]+").FindAllString(string(text), -1)
+	if len(told) < 5 {
+		t.Fatalf("the document tells of %v", told)
+	}
+	w := newWorld(t, func(c *broker.Config) { c.Warm = 1 })
+	w.call("PUT", "/v2/service_instances/one", w.provisionBody("small")).require(201)
+	w.call("GET", "/v2/service_instances/none", "").require(404)
+	eventually(t, "the pool has instances", func() bool {
+		return strings.Contains(w.call("GET", "/metrics", "").require(200).body, "svp_broker_pool_instances{")
+	})
+	metrics := w.call("GET", "/metrics", "").require(200).body
+	for _, name := range told {
+		if !strings.Contains(metrics, "# TYPE "+name+" ") {
+			t.Errorf("there is no metric %s", name)
+		}
+	}
 }

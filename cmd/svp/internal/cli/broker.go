@@ -127,6 +127,14 @@ func (o *brokerOptions) check(inv *invocation, getenv func(string) string) error
 	if err := o.dashboard.check(inv, getenv); err != nil {
 		return err
 	}
+	if err := o.readCredentials(inv, getenv); err != nil {
+		return err
+	}
+	return o.readCertificate(inv)
+}
+
+// readCredentials reads who may use the broker.
+func (o *brokerOptions) readCredentials(inv *invocation, getenv func(string) string) error {
 	if o.credentialsFile == "" && (getenv(brokerUsername) == "" || getenv(brokerPassword) == "") {
 		return inv.usageError("nobody could use the broker", "set "+brokerUsername+" and "+brokerPassword+", or give --credentials-file FILE")
 	}
@@ -142,9 +150,14 @@ func (o *brokerOptions) check(inv *invocation, getenv func(string) string) error
 	if err != nil {
 		return inv.usageError(err.Error(), "the file has USERNAME:PASSWORD a line, and nobody but you may read it")
 	}
+	return nil
+}
+
+func (o *brokerOptions) readCertificate(inv *invocation) error {
 	if o.tlsCertificate == "" {
 		return nil
 	}
+	var err error
 	if o.openedCertificate, err = broker.LoadCertificate(o.tlsCertificate, o.tlsKey); err != nil {
 		return inv.usageError(err.Error(), "--tls-cert takes the certificate and its chain in PEM, --tls-key its key")
 	}
