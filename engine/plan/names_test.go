@@ -149,14 +149,14 @@ func FuzzParsePort(f *testing.F) {
 }
 
 func TestImagesThatAreBeingRemovedHaveNoNameToLast(t *testing.T) {
-	garbage := GarbageReference("sha256:0123")
+	garbage := plan.GarbageReference("sha256:0123")
 	for _, test := range []struct {
 		references []string
 		want       bool
 	}{
 		{nil, false}, {[]string{garbage}, false}, {[]string{garbage, "svp-base:redis-1"}, true}, {[]string{"svp-garbage-of-others:1"}, true},
 	} {
-		if got := IsNamed(test.references); got != test.want {
+		if got := plan.IsNamed(test.references); got != test.want {
 			t.Errorf("IsNamed(%q) = %v", test.references, got)
 		}
 	}
