@@ -64,6 +64,7 @@ func (e *Engine) List(ctx context.Context) ([]Instance, error) {
 	if err != nil {
 		return nil, fail("list", "", err)
 	}
+	e.warnOfUnreadable(seen)
 	list := make([]Instance, 0, len(seen.instances))
 	for _, found := range seen.instances {
 		list = append(list, found.public())

@@ -61,15 +61,7 @@ func (e *Engine) observe(ctx context.Context) (*world, error) {
 		// before, not yet. It is there at a second look.
 		w, err = e.look(ctx)
 	}
-	if err != nil {
-		return nil, err
-	}
-	for _, left := range w.unreadable {
-		if _, told := e.warned.LoadOrStore(left.id, true); !told {
-			e.warn(fmt.Sprintf("%v; it is left out", left))
-		}
-	}
-	return w, nil
+	return w, err
 }
 
 // look looks once.

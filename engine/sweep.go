@@ -114,6 +114,7 @@ func (e *Engine) gc(ctx context.Context, o GCOptions) (GCResult, error) {
 	if err != nil {
 		return result, err
 	}
+	e.warnOfUnreadable(w)
 	// Not for every command: one that runs may be about to use a base image that
 	// has just lost its name.
 	w.leftovers.images = append(w.leftovers.images, w.leftovers.baseImages...)

@@ -40,3 +40,13 @@ func (w *world) checkReadable(name string) error {
 	}
 	return nil
 }
+
+// warnOfUnreadable tells once of each instance that is left out, to whoever looks
+// at all of them.
+func (e *Engine) warnOfUnreadable(w *world) {
+	for _, left := range w.unreadable {
+		if _, told := e.warned.LoadOrStore(left.id, true); !told {
+			e.warn(fmt.Sprintf("%v; it is left out", left))
+		}
+	}
+}
