@@ -39,23 +39,36 @@ var rivals = []rival{
 	{"redis", 0.6, redisQuery, "REDIS_", "default"},
 }
 
+// settle is how long the disk is left alone before compose measures. A file system
+// that gives the numbers of removed files to no new ones for a minute, as ext4 does
+// without a journal, takes the longer to make a file the more were removed: twenty
+// times as long after the build of an image.
+const settle = 65 * time.Second
+
 // compose measures from the command to the first authenticated query that is
 // answered on the host, with nothing but the base image there. An svp user asks
 // when svp has printed where to ask. A user of docker-compose, which prints
-// nothing and does not wait, asks over and over from the beginning.
-func (b *bench) compose(ctx context.Context) error {
+// nothing and does not wait, asks over and over from the beginning. Nothing is
+// removed before all is measured: see settle.
+func (b *bench) compose(ctx context.Context) (err error) {
 	if _, err := exec.LookPath("docker-compose"); err != nil {
 		return errors.New("docker-compose is not installed; on Debian: apt-get install docker-compose")
 	}
 	redis.SetLogger(quiet{})
 	t := newTable(b.out, "pack", "svp up, s", "docker-compose up, s", "ratio", "difference")
 	defer t.end()
+	var ready []contest
+	defer func() {
+		for _, c := range ready {
+			err = errors.Join(err, c.end(ctx))
+		}
+	}()
 	for _, r := range rivals {
 		p, err := b.pack(r.pack)
 		if err != nil {
 			continue // not among those that the user named
 		}
-		svp, compose, err := b.rivalry(ctx, p, r)
+		prepared, err := b.prepareContest(ctx, p, r)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -64,42 +77,82 @@ func (b *bench) compose(ctx context.Context) error {
 			b.judge(p.name+": up", "not measured", "", false)
 			continue
 		}
-		t.compared(svp, compose, p.name)
-		b.judgeRatio(p.name+": up", svp.median().Seconds(), compose.median().Seconds(), r.ratio)
+		ready = append(ready, prepared)
+	}
+	b.doing("waiting for the disk")
+	if err := wait(ctx, settle); err != nil {
+		return err
+	}
+	for _, c := range ready {
+		b.doing("%s: up", c.pack.name)
+		svp, compose, err := alternate(ctx, max(5, b.pairs), b.svpUp(c), b.composeUp(c))
+		if err != nil {
+			return err
+		}
+		t.compared(svp, compose, c.pack.name)
+		b.judgeRatio(c.pack.name+": up", svp.median().Seconds(), compose.median().Seconds(), c.rival.ratio)
 	}
 	return nil
 }
 
-func (b *bench) rivalry(ctx context.Context, p pack, r rival) (svp, compose sample, err error) {
-	if _, err := b.makeBases(ctx, p); err != nil {
-		return nil, nil, err
+func wait(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
 	}
-	project, err := b.prepareProject(ctx, p)
-	if err != nil {
-		return nil, nil, err
-	}
-	b.doing("%s: up", p.name)
-	return alternate(ctx, max(5, b.pairs), b.svpUp(p, r), b.composeUp(project, r))
 }
 
-func (b *bench) svpUp(p pack, r rival) measurement {
+// contest is a service that can be brought up both ways, and what was.
+type contest struct {
+	pack    pack
+	rival   rival
+	project project
+	ends    *[]func(context.Context) error
+}
+
+func (b *bench) prepareContest(ctx context.Context, p pack, r rival) (contest, error) {
+	if _, err := b.makeBases(ctx, p); err != nil {
+		return contest{}, err
+	}
+	project, err := b.prepareProject(ctx, p)
+	return contest{p, r, project, &[]func(context.Context) error{}}, err
+}
+
+func (c contest) later(end func(context.Context) error) { *c.ends = append(*c.ends, end) }
+
+// end removes what was brought up.
+func (c contest) end(ctx context.Context) error {
+	ctx, cancel := cleanupContext(ctx)
+	defer cancel()
+	var errs []error
+	for _, end := range *c.ends {
+		errs = append(errs, end(ctx))
+	}
+	return errors.Join(errs...)
+}
+
+func (b *bench) svpUp(c contest) measurement {
 	return func(ctx context.Context) (took time.Duration, err error) {
 		name := b.name("up")
-		defer func() { err = b.destroyAfter(ctx, name, err) }()
+		c.later(func(ctx context.Context) error { return b.destroyAfter(ctx, name, err) })
 		return timed(func() error {
-			_, environment, err := b.up(ctx, p, name)
+			_, environment, err := b.up(ctx, c.pack, name)
 			if err != nil {
 				return err
 			}
-			variable := func(name string) string { return environment[r.prefix+name] }
-			return r.query(login{
+			variable := func(name string) string { return environment[c.rival.prefix+name] }
+			return c.rival.query(login{
 				variable("HOST"), variable("PORT"), variable("USER"), variable("PASSWORD"), variable("DATABASE"),
 			}).untilAnswered(ctx)
 		})
 	}
 }
 
-// project is a folder that docker-compose can bring up.
+// project is a folder that docker-compose can bring up, each time by another name.
 type project struct {
 	name, folder, image string
 }
@@ -137,22 +190,22 @@ func (b *bench) unpack(folder, embedded string) error {
 	return nil
 }
 
-func (b *bench) composeUp(p project, r rival) measurement {
-	return func(ctx context.Context) (took time.Duration, err error) {
+func (b *bench) composeUp(c contest) measurement {
+	return func(ctx context.Context) (time.Duration, error) {
 		port, err := freePort(ctx)
 		if err != nil {
 			return 0, err
 		}
 		password := rand.Text()
+		p := c.project
+		p.name += strconv.Itoa(port)
 		environment := []string{
 			"BENCH_IMAGE=" + p.image, "BENCH_PASSWORD=" + password, "BENCH_PORT=" + strconv.Itoa(port),
 		}
-		defer func() {
-			cleanup, cancel := cleanupContext(ctx)
-			defer cancel()
-			err = errors.Join(err, b.dockerCompose(cleanup, p, environment, "down", "--volumes", "--timeout", "0"))
-		}()
-		ask := r.query(login{"127.0.0.1", strconv.Itoa(port), r.user, password, "app"})
+		c.later(func(ctx context.Context) error {
+			return b.dockerCompose(ctx, p, environment, "down", "--volumes", "--timeout", "0")
+		})
+		ask := c.rival.query(login{"127.0.0.1", strconv.Itoa(port), c.rival.user, password, "app"})
 		return timed(func() error {
 			ctx, cancel := context.WithCancel(ctx)
 			defer cancel()

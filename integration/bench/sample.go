@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"syscall"
 	"time"
 )
 
@@ -36,7 +37,9 @@ func seconds(d time.Duration) string { return fmt.Sprintf("%.3f", d.Seconds()) }
 // to be done before or afterwards.
 type measurement func(context.Context) (time.Duration, error)
 
-// alternate measures the two in turn, and changes which goes first.
+// alternate measures the two in turn, and changes which goes first. Each begins
+// when what the other has written is on the disk: a service that starts waits for
+// its own data to be there, and would wait for the other's as well.
 func alternate(ctx context.Context, pairs int, one, other measurement) (ones, others sample, err error) {
 	for pair := range pairs {
 		order := []func() error{
@@ -70,6 +73,7 @@ func inTurns(ctx context.Context, rounds int, measurements ...measurement) ([]sa
 }
 
 func (s *sample) add(ctx context.Context, measure measurement) error {
+	syscall.Sync()
 	took, err := measure(ctx)
 	if err != nil {
 		return err

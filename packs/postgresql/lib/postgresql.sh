@@ -34,21 +34,28 @@ lock_cluster() {
 }
 
 # unpack_cluster gives a new volume the cluster that the base image was built
-# with. An archive fills it in half the time that the engine needs to copy files.
+# with, and the password. An archive fills it in half the time that the engine needs
+# to copy files. It is made beside its place, where nothing waits for the disk; one
+# wait for all of it is an order of magnitude shorter. So what stands in its place is
+# whole, also after a loss of power.
 unpack_cluster() {
     [ ! -e "$data" ] || return 0
-    rm -rf "$data.new"
-    install -d -o postgres -g postgres -m 700 "$data.new"
-    as_postgres tar --extract --file="$pristine" --directory="$data.new"
-    mv "$data.new" "$data"
+    local place=$data
+    local data=$place.new
+    rm -rf "$data" "$password_mark"
+    install -d -o postgres -g postgres -m 700 "$data"
+    as_postgres tar --extract --file="$pristine" --directory="$data"
+    set_password -c fsync=off
+    sync --file-system "$data"
+    mv "$data" "$place"
 }
 
-# single_user executes the SQL on stdin while no server is running; an empty line
-# ends a statement. An error must not log the statement, which may hold a
+# single_user OPTION… executes the SQL on stdin while no server is running; an empty
+# line ends a statement. An error must not log the statement, which may hold a
 # password.
 single_user() {
     as_postgres postgres --single -j -D "$data" -c exit_on_error=on -c log_checkpoints=off \
-        -c log_min_error_statement=panic template1 > /dev/null
+        -c log_min_error_statement=panic "$@" template1 > /dev/null
 }
 
 # password_sql gives the role app the password $1, which may be any bytes.
@@ -65,13 +72,13 @@ password_sql() {
     fi
 }
 
-# set_password gives the role app the instance's password, unless it has it
-# already: the volume may be new, or older than the password.
+# set_password OPTION… gives the role app the instance's password, unless it has it
+# already: the volume may be older than the password.
 set_password() {
     local mark
     mark=$(mark_of_password)
     [ ! -e "$password_mark" ] || [ "$(< "$password_mark")" != "$mark" ] || return 0
-    password_sql "$POSTGRESQL_PASSWORD" | single_user
+    password_sql "$POSTGRESQL_PASSWORD" | single_user "$@"
     (umask 077 && echo "$mark" > "$password_mark")
 }
 
