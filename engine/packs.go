@@ -16,7 +16,7 @@ import (
 	"github.com/servicepack/svp/engine/pack"
 )
 
-// Where a pack was found.
+// Where a pack was found; a Locator has words of its own.
 const (
 	originFolder   = "folder"
 	originPath     = "pack path"
@@ -30,55 +30,66 @@ type openedPack struct {
 }
 
 // openPack opens the pack that the user means: a folder, or, where none of that
-// name exists, a pack on the pack path, or else a reference pack.
-func (e *Engine) openPack(name string) (*openedPack, error) {
-	folder, origin, err := e.findPack(name)
+// name exists, what the Locator knows, a pack on the pack path, or else a
+// reference pack.
+func (e *Engine) openPack(ctx context.Context, name string) (*openedPack, error) {
+	found, err := e.findPack(ctx, name)
 	if err != nil {
 		return nil, err
 	}
-	dir, err := e.openFolder(folder)
+	dir, err := e.openFolder(found)
 	if err != nil {
 		return nil, err
 	}
-	if origin != originFolder {
-		e.note(fmt.Sprintf("pack %s: %s %s", name, origin, folder))
+	if found.Origin != originFolder {
+		e.note(fmt.Sprintf("pack %s: %s %s", name, found.Origin, found.Folder))
 	}
-	return &openedPack{Dir: dir, origin: origin}, nil
+	return &openedPack{Dir: dir, origin: found.Origin}, nil
 }
 
-func (e *Engine) openFolder(folder string) (*pack.Dir, error) {
-	if !e.config.IsolateQueries {
-		return pack.Open(folder)
+func (e *Engine) openFolder(found FoundPack) (*pack.Dir, error) {
+	if !e.config.IsolateQueries && !found.Fetched {
+		return pack.Open(found.Folder)
 	}
 	isolated := &isolatedQuerier{engine: e}
-	dir, err := pack.Open(folder, pack.WithQuerier(isolated))
+	dir, err := pack.Open(found.Folder, pack.WithQuerier(isolated))
 	isolated.dir = dir
 	return dir, err
 }
 
-func (e *Engine) findPack(name string) (folder, origin string, err error) {
+func (e *Engine) findPack(ctx context.Context, name string) (FoundPack, error) {
 	if name == "" {
-		return "", "", usagef("name a folder, or a pack such as postgresql", "no pack is named")
+		return FoundPack{}, usagef("name a folder, or a pack such as postgresql", "no pack is named")
 	}
 	info, err := os.Stat(name)
-	if err == nil && info.IsDir() || err != nil && !errors.Is(err, fs.ErrNotExist) || strings.ContainsAny(name, `/\`) {
-		return name, originFolder, nil
+	folder := err == nil && info.IsDir()
+	switch {
+	case !folder && e.knows(name):
+		located, origin, err := e.config.Locator.Locate(ctx, name)
+		return FoundPack{Folder: located, Origin: origin, Fetched: true}, err
+	case folder, err != nil && !errors.Is(err, fs.ErrNotExist), strings.ContainsAny(name, `/\`):
+		return FoundPack{Folder: name, Origin: originFolder, Fetched: folder && e.fetched(name)}, nil
 	}
+	return e.findNamed(name)
+}
+
+// findNamed finds a pack on the pack path or among the reference packs.
+func (e *Engine) findNamed(name string) (FoundPack, error) {
 	for _, dir := range e.config.PackPath {
 		candidate := filepath.Join(dir, name)
 		if info, err := os.Stat(candidate); err == nil && info.IsDir() {
-			return candidate, originPath, nil
+			return FoundPack{Folder: candidate, Origin: originPath, Fetched: e.fetched(candidate)}, nil
 		}
 	}
 	if e.isEmbedded(name) {
-		folder, err = e.unpackEmbedded(name)
-		return folder, originEmbedded, err
+		folder, err := e.unpackEmbedded(name)
+		return FoundPack{Folder: folder, Origin: originEmbedded}, err
 	}
 	names, err := e.Packs()
 	if err != nil {
-		return "", "", err
+		return FoundPack{}, err
 	}
-	return "", "", &Error{
+	return FoundPack{}, &Error{
 		Op: "open pack", Subject: name, Kind: NotFound, Err: errors.New("no such folder, and no pack of that name"),
 		Hint: "packs known by name: " + strings.Join(names, ", "),
 	}
@@ -201,7 +212,7 @@ type PackInfo struct {
 	Description string   `json:"description,omitempty"`
 	Tags        []string `json:"tags"`
 	Path        string   `json:"path"`
-	Origin      string   `json:"origin"` // "folder", "pack path" or "reference pack"
+	Origin      string   `json:"origin"` // "folder", "pack path", "reference pack", or a word of the Locator
 	Digest      string   `json:"digest"`
 	Contract    int      `json:"contract"`
 	OS          string   `json:"os"`
@@ -215,9 +226,9 @@ type PackInfo struct {
 }
 
 // InspectPack asks a pack everything that needs no secret. It needs no container
-// host.
+// host unless queries are isolated.
 func (e *Engine) InspectPack(ctx context.Context, name string) (PackInfo, error) {
-	opened, err := e.openPack(name)
+	opened, err := e.openPack(ctx, name)
 	if err != nil {
 		return PackInfo{}, fail("inspect pack", name, err)
 	}

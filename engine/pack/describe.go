@@ -31,6 +31,20 @@ var version1Keys = []string{keyVersion, keyVolumes, keyShm}
 // Describe asks the pack for everything that needs no secret and validates
 // it. The error is an *Error, or the one of ctx.
 func (d *Dir) Describe(ctx context.Context) (Descriptor, error) {
+	desc, faults, err := d.DescribeFaulty(ctx)
+	switch {
+	case err != nil:
+		return Descriptor{}, err
+	case len(faults) > 0:
+		return Descriptor{}, faults[0]
+	}
+	return desc, nil
+}
+
+// DescribeFaulty is Describe for those who want to know every answer that is
+// wrong; the descriptor has the others. The error says that the pack could not be
+// asked or read.
+func (d *Dir) DescribeFaulty(ctx context.Context) (Descriptor, []*Error, error) {
 	desc := d.static
 	// In the order in which faults are reported: the version comes first,
 	// because the rest means what it says.
@@ -57,20 +71,25 @@ func (d *Dir) Describe(ctx context.Context) (Descriptor, error) {
 	digest, digestErr := d.Digest()
 	wait.Wait()
 	if err := ctx.Err(); err != nil {
-		return Descriptor{}, fmt.Errorf("pack %s: query: %w", visible(d.given), err)
+		return Descriptor{}, nil, fmt.Errorf("pack %s: query: %w", visible(d.given), err)
 	}
 
+	var faults []*Error
 	for i, answer := range answers {
 		unknown := desc.Contract == 0 && slices.Contains(version1Keys, answer.key)
 		if err := replies[i].read(unknown, answer.read); err != nil {
-			return Descriptor{}, d.queryError(answer.key, err)
+			fault, err := d.queryFault(answer.key, err)
+			if err != nil {
+				return Descriptor{}, nil, err
+			}
+			faults = append(faults, fault)
 		}
 	}
-	if digestErr != nil {
-		return Descriptor{}, digestErr
+	if digestErr != nil && len(faults) == 0 {
+		return Descriptor{}, nil, digestErr
 	}
 	desc.Digest = digest
-	return desc, nil
+	return desc, faults, nil
 }
 
 // read parses the answer. A script that failed has given none if it may not
@@ -104,16 +123,26 @@ func listOf[T comparable](parse func(string) (T, error)) func([]line) ([]T, erro
 
 // queryError says that the answer to key is wrong, or that there is none.
 func (d *Dir) queryError(key string, err error) error {
+	fault, err := d.queryFault(key, err)
+	if err != nil {
+		return err
+	}
+	return fault
+}
+
+// queryFault tells what is wrong with the pack from an error that is none of its
+// faults.
+func (d *Dir) queryFault(key string, err error) (*Error, error) {
 	var unasked *UnaskedError
 	if errors.As(err, &unasked) {
-		return fmt.Errorf("pack %s: query: %w", visible(d.given), err)
+		return nil, fmt.Errorf("pack %s: query: %w", visible(d.given), err)
 	}
 	fault := &Error{Pack: d.given, File: queryScript, Key: key, Reason: err.Error(), Err: err}
 	var answer *answerError
 	if errors.As(err, &answer) {
 		fault.Line = answer.line
 	}
-	return fault
+	return fault, nil
 }
 
 // Env asks the pack for its environment, with the secrets in the environment

@@ -14,6 +14,7 @@ type Error struct {
 	File   string // the file at fault, relative to the folder; may be empty
 	Key    string // the query key, or the field of servicepack.yaml
 	Line   int    // line of the answer or of the file, from 1; 0 if unknown
+	Column int    // column in the file, from 1; 0 if unknown
 	Reason string // what is wrong
 	Hint   string // what the author can do about it; may be empty
 	Err    error  // the cause; never matches fs.ErrNotExist

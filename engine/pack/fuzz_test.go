@@ -137,14 +137,15 @@ func FuzzManifest(f *testing.F) {
 		f.Add([]byte(content))
 	}
 	f.Fuzz(func(t *testing.T, content []byte) {
-		m, invalid := parseManifest(content)
-		if invalid != nil {
-			checkMessage(t, invalid.in("demo"))
-			return
+		m, faults := parseManifest(content)
+		var d Descriptor
+		if len(faults) == 0 {
+			d, faults = m.describe()
 		}
-		d, invalid := m.describe()
-		if invalid != nil {
-			checkMessage(t, invalid.in("demo"))
+		for _, fault := range faults {
+			checkMessage(t, fault.in("demo"))
+		}
+		if len(faults) > 0 {
 			return
 		}
 		if len(d.Plans) == 0 {

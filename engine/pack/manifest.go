@@ -78,8 +78,9 @@ type dependencyEntry struct {
 // text is a scalar. Numbers are taken as they are written: a version 1.10
 // stays what it is.
 type text struct {
-	value string
-	line  int // 0 when the field is absent
+	value  string
+	line   int // 0 when the field is absent
+	column int
 }
 
 // UnmarshalYAML implements yaml.Unmarshaler.
@@ -91,7 +92,7 @@ func (t *text) UnmarshalYAML(node *yaml.Node) error {
 	if strings.ContainsFunc(node.Value, illegal) {
 		return typeError(node.Line, "the value holds a control character")
 	}
-	t.value, t.line = node.Value, node.Line
+	t.value, t.line, t.column = node.Value, node.Line, node.Column
 	return nil
 }
 
@@ -101,20 +102,20 @@ func typeError(line int, reason string) error {
 }
 
 // readManifest reads servicepack.yaml, where there is one.
-func readManifest(root *os.Root) (manifest, *Error) {
+func readManifest(root *os.Root) (manifest, []*Error) {
 	if _, err := root.Lstat(manifestFile); errors.Is(err, fs.ErrNotExist) {
 		return manifest{}, nil
 	}
 	content, err := readAll(root, manifestFile, manifestLimit)
 	if err != nil {
-		return manifest{}, unreadable(manifestFile, err)
+		return manifest{}, []*Error{unreadable(manifestFile, err)}
 	}
 	return parseManifest(content)
 }
 
 // parseManifest checks the form of servicepack.yaml: known fields only, of
 // the right kind.
-func parseManifest(content []byte) (manifest, *Error) {
+func parseManifest(content []byte) (manifest, []*Error) {
 	var m manifest
 	decoder := yaml.NewDecoder(bytes.NewReader(content))
 	decoder.KnownFields(true)
@@ -132,7 +133,7 @@ func parseManifest(content []byte) (manifest, *Error) {
 		err = checkEntries(&m.document)
 	}
 	if err != nil {
-		return manifest{}, manifestError(err)
+		return manifest{}, manifestErrors(content, err)
 	}
 	return m, nil
 }
@@ -170,14 +171,37 @@ var (
 	wrongKind    = regexp.MustCompile("^cannot unmarshal (!!\\w+)(?: `(.*)`)? into (.*)$")
 )
 
-// manifestError puts an error of the yaml library into the words of the file.
-func manifestError(err error) *Error {
-	message := strings.TrimPrefix(err.Error(), "yaml: ")
+// manifestErrors puts an error of the yaml library, which may tell of several
+// faults, into the words of the file.
+func manifestErrors(content []byte, err error) []*Error {
+	messages := []string{strings.TrimPrefix(err.Error(), "yaml: ")}
 	var typed *yaml.TypeError
 	if errors.As(err, &typed) && len(typed.Errors) > 0 {
-		message = typed.Errors[0]
+		messages = typed.Errors
 	}
-	fault := &Error{File: manifestFile, Err: err}
+	var faults []*Error
+	for _, message := range messages {
+		fault := manifestFault(message)
+		fault.Err = err
+		fault.Column = firstColumn(content, fault.Line)
+		faults = append(faults, fault)
+	}
+	return faults
+}
+
+// firstColumn is where the text of a line begins; the library names lines only.
+func firstColumn(content []byte, line int) int {
+	lines := bytes.Split(content, []byte("\n"))
+	if line < 1 || line > len(lines) {
+		return 0
+	}
+	text := lines[line-1]
+	return 1 + len(text) - len(bytes.TrimLeft(text, " -"))
+}
+
+// manifestFault reads one message of the library.
+func manifestFault(message string) *Error {
+	fault := &Error{File: manifestFile}
 	if found := manifestLine.FindStringSubmatch(message); found != nil {
 		// The pattern has digits only; a line too large for an int stays 0.
 		fault.Line, _ = strconv.Atoi(found[1])

@@ -75,6 +75,21 @@ type Dir struct {
 // an *Error when the folder is not a valid pack, and matches fs.ErrNotExist
 // when there is no such folder.
 func Open(path string, opts ...Option) (*Dir, error) {
+	d, faults, err := OpenFaulty(path, opts...)
+	switch {
+	case err != nil:
+		return nil, err
+	case len(faults) > 0:
+		return nil, faults[0]
+	}
+	return d, nil
+}
+
+// OpenFaulty is Open for those who want to know everything that is wrong: it
+// opens an invalid pack, too, and returns its faults, of which the first is what
+// Open reports. Files at fault are none of the pack's. The error says that the
+// folder cannot be looked at.
+func OpenFaulty(path string, opts ...Option) (*Dir, []*Error, error) {
 	o := options{
 		queryTimeout: DefaultQueryTimeout,
 		queryLimit:   DefaultQueryLimit,
@@ -86,19 +101,20 @@ func Open(path string, opts ...Option) (*Dir, error) {
 	}
 	root, absolute, err := openFolder(path)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer root.Close()
 
 	d := &Dir{given: path, path: absolute, querier: o.querier}
-	if err := d.read(root, o); err != nil {
-		return nil, err.in(path)
+	faults := d.read(root, o)
+	for _, fault := range faults {
+		fault.Pack = path
 	}
 	if d.querier == nil {
 		d.querier = &process{dir: absolute, home: homeFolder(), timeout: o.queryTimeout, limit: o.queryLimit}
 	}
 	d.digest = sync.OnceValues(d.computeDigest)
-	return d, nil
+	return d, faults, nil
 }
 
 // openFolder opens the folder so that nothing outside it can be reached.
@@ -127,28 +143,27 @@ func openFolder(path string) (*os.Root, string, error) {
 	return root, absolute, nil
 }
 
-// read fills in what can be known without running anything.
-func (d *Dir) read(root *os.Root, o options) *Error {
-	scripts, err := checkScripts(root)
-	if err != nil {
-		return err
-	}
+// read fills in what can be known without running anything, and returns what is
+// wrong with it.
+func (d *Dir) read(root *os.Root, o options) []*Error {
+	scripts, faults := checkScripts(root)
 	scan := scanner{root: root, sizeLimit: o.sizeLimit, maxFiles: o.entryLimit}
-	if d.files, err = scan.scan(); err != nil {
-		return err
+	d.files = scan.scan()
+	faults = append(faults, scan.faults...)
+	written, wrong := readManifest(root)
+	if len(wrong) == 0 {
+		d.static, wrong = written.describe()
 	}
-	written, err := readManifest(root)
-	if err != nil {
-		return err
-	}
-	if d.static, err = written.describe(); err != nil {
-		return err
-	}
+	faults = append(faults, wrong...)
 	d.static.Scripts = scripts
 	if d.static.Name == "" {
-		d.static.Name, err = folderName(d.path)
+		name, err := folderName(d.path)
+		if err != nil {
+			faults = append(faults, err)
+		}
+		d.static.Name = name
 	}
-	return err
+	return faults
 }
 
 // homeFolder is what queries get as HOME.

@@ -32,21 +32,27 @@ const maxPath = 1024
 // versionControl names what a checkout adds to a pack.
 var versionControl = []string{".git", ".hg", ".svn", ".bzr"}
 
-// scanner collects the entries of a folder without reading any contents.
+// scanner collects the entries of a folder without reading any contents, and
+// what is wrong with them.
 type scanner struct {
 	root      *os.Root
 	sizeLimit int64
 	maxFiles  int
 	total     int64
 	files     []File
+	faults    []*Error
 }
 
-// scan returns the entries sorted by path.
-func (s *scanner) scan() ([]File, *Error) {
+// errTooMany ends the walk: what is beyond a limit is not looked at.
+var errTooMany = errors.New("the limit is reached")
+
+// scan returns the entries sorted by path, without those at fault.
+func (s *scanner) scan() []File {
 	err := fs.WalkDir(s.root.FS(), ".", func(name string, entry fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
-			return unreadable(name, err)
+			s.faults = append(s.faults, unreadable(name, err))
+			return nil
 		case name == ".":
 			return nil
 		case slices.Contains(versionControl, entry.Name()):
@@ -55,27 +61,37 @@ func (s *scanner) scan() ([]File, *Error) {
 			}
 			return nil
 		}
-		return s.add(name)
+		return s.note(name, s.add(name))
 	})
-	if err != nil {
-		var invalid *Error
-		if !errors.As(err, &invalid) {
-			invalid = unreadable("", err)
-		}
-		return nil, invalid
+	if err != nil && !errors.Is(err, errTooMany) {
+		s.faults = append(s.faults, unreadable("", err))
 	}
 	slices.SortFunc(s.files, func(a, b File) int { return strings.Compare(a.Path, b.Path) })
-	return s.files, nil
+	return s.files
+}
+
+// note keeps a fault, and goes on unless a limit is reached.
+func (s *scanner) note(name string, err error) error {
+	if err == nil {
+		return nil
+	}
+	fault := unreadable(name, err)
+	s.faults = append(s.faults, fault)
+	if errors.Is(fault.Err, errTooMany) {
+		return errTooMany
+	}
+	return nil
 }
 
 func (s *scanner) add(name string) error {
 	if err := checkName(name); err != nil {
 		return err
 	}
-	if len(s.files) == s.maxFiles {
+	if len(s.files)+len(s.faults) >= s.maxFiles {
 		return &Error{
 			Reason: fmt.Sprintf("holds more than %d files and folders", s.maxFiles),
 			Hint:   "keep what is generated or downloaded out of the pack's folder",
+			Err:    errTooMany,
 		}
 	}
 	info, err := s.root.Lstat(name)
@@ -111,6 +127,7 @@ func (s *scanner) count(file File) error {
 			Reason: fmt.Sprintf("with this file (%s) the pack is larger than %s",
 				units.BytesSize(float64(file.Size)), units.BytesSize(float64(s.sizeLimit))),
 			Hint: "keep large files out of the pack's folder and let bin/build download them",
+			Err:  errTooMany,
 		}
 	}
 	s.total += file.Size

@@ -20,12 +20,13 @@ var optional = []string{
 	ScriptBind, ScriptUnbind, ScriptRotate, ScriptUpgrade, ScriptFingerprint, ScriptUsage,
 }
 
-// checkScripts makes sure of the required scripts and returns which of the
-// optional ones there are.
-func checkScripts(root *os.Root) (map[string]bool, *Error) {
+// checkScripts makes sure of the required scripts, returns which of the
+// optional ones there are, and what is wrong with any of them.
+func checkScripts(root *os.Root) (map[string]bool, []*Error) {
+	var faults []*Error
 	for _, name := range required {
 		if err := checkRequired(root, name); err != nil {
-			return nil, err
+			faults = append(faults, err)
 		}
 	}
 	found := make(map[string]bool)
@@ -35,12 +36,12 @@ func checkScripts(root *os.Root) (map[string]bool, *Error) {
 		if err != nil || !info.Mode().IsRegular() {
 			continue
 		}
-		if err := checkExecutable(root, name, info); err != nil {
-			return nil, err
-		}
 		found[script] = true
+		if err := checkExecutable(root, name, info); err != nil {
+			faults = append(faults, err)
+		}
 	}
-	return found, nil
+	return found, faults
 }
 
 func checkRequired(root *os.Root, name string) *Error {

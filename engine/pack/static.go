@@ -22,7 +22,7 @@ var (
 
 // fault says what is wrong with the value of a field.
 func (t text) fault(field, format string, args ...any) *Error {
-	return &Error{File: manifestFile, Key: field, Line: t.line, Reason: fmt.Sprintf(format, args...)}
+	return &Error{File: manifestFile, Key: field, Line: t.line, Column: t.column, Reason: fmt.Sprintf(format, args...)}
 }
 
 // match refuses a value that is there and does not have the form.
@@ -38,57 +38,53 @@ const (
 	webMeaning  = "a web address that begins with https:// or http://"
 )
 
-// describe returns what servicepack.yaml says, validated. Without it there is
-// one plan.
-func (m manifest) describe() (Descriptor, *Error) {
+// describe returns what servicepack.yaml says, validated, and the faults of it:
+// the first of each part. Without the file there is one plan.
+func (m manifest) describe() (Descriptor, []*Error) {
 	d := Descriptor{
 		ID:          m.ID.value,
 		Group:       m.Group.value,
 		Name:        m.Name.value,
 		Version:     m.Version.value,
 		Description: m.Description.value,
+		Bindable:    given(m.Bindable, true),
+		Schemas:     m.Schemas.describe(),
 	}
-	var err *Error
-	if err = m.checkIdentity(); err != nil {
-		return Descriptor{}, err
+	var faults []*Error
+	check := func(fault *Error) {
+		if fault != nil {
+			faults = append(faults, fault)
+		}
 	}
-	if d.Tags, err = texts("tags", m.Tags); err != nil {
-		return Descriptor{}, err
-	}
-	if d.Plans, err = m.plans(); err != nil {
-		return Descriptor{}, err
-	}
-	if err = m.checkIDs(); err != nil {
-		return Descriptor{}, err
-	}
-	if d.Requires, err = m.requires(); err != nil {
-		return Descriptor{}, err
-	}
-	d.Bindable, d.PlanUpdateable = given(m.Bindable, true), given(m.PlanUpdateable, len(d.Plans) > 1)
-	d.Schemas = m.Schemas.describe()
-	if d.Catalog, err = m.Catalog.describe(); err != nil {
-		return Descriptor{}, err
-	}
-	if d.Dependencies, err = m.dependencies(); err != nil {
-		return Descriptor{}, err
-	}
-	if d.Exclude, err = m.exclude(); err != nil {
-		return Descriptor{}, err
-	}
-	return d, nil
+	var fault *Error
+	check(m.Group.match("group", namePattern, nameMeaning))
+	check(m.checkName())
+	check(m.Version.match("version", versionPattern, "a version, such as 1.0.0"))
+	d.Tags, fault = texts("tags", m.Tags)
+	check(fault)
+	d.Plans, fault = m.plans()
+	check(fault)
+	check(m.checkIDs())
+	d.Requires, fault = m.requires()
+	check(fault)
+	d.PlanUpdateable = given(m.PlanUpdateable, len(d.Plans) > 1)
+	d.Catalog, fault = m.Catalog.describe()
+	check(fault)
+	d.Dependencies, fault = m.dependencies()
+	check(fault)
+	d.Exclude, fault = m.exclude()
+	check(fault)
+	return d, faults
 }
 
-func (m manifest) checkIdentity() *Error {
-	if err := m.Group.match("group", namePattern, nameMeaning); err != nil {
-		return err
-	}
+func (m manifest) checkName() *Error {
 	if err := m.Name.match("name", namePattern, nameMeaning); err != nil {
 		return err
 	}
 	if len(m.Name.value) > maxName {
 		return m.Name.fault("name", "longer than %d characters", maxName)
 	}
-	return m.Version.match("version", versionPattern, "a version, such as 1.0.0")
+	return nil
 }
 
 // texts returns the values of a list without blank ones or duplicates.
