@@ -1,0 +1,38 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/servicepack/svp/engine/pack"
+)
+
+// FaultyPack is a pack to be checked: it may be an invalid one.
+type FaultyPack struct {
+	*pack.Dir
+	// Faults are what keeps the pack from being opened for anything else.
+	Faults []*pack.Error
+}
+
+// OpenFaultyPack opens the pack that the user means even if it is invalid, for
+// those who want to know everything that is wrong with it.
+func (e *Engine) OpenFaultyPack(ctx context.Context, name string) (FaultyPack, error) {
+	found, err := e.findPack(ctx, name)
+	if err != nil {
+		return FaultyPack{}, fail("open pack", name, err)
+	}
+	isolated := &isolatedQuerier{engine: e}
+	var options []pack.Option
+	if e.config.IsolateQueries || found.Fetched {
+		options = append(options, pack.WithQuerier(isolated))
+	}
+	dir, faults, err := pack.OpenFaulty(found.Folder, options...)
+	if err != nil {
+		return FaultyPack{}, fail("open pack", name, err)
+	}
+	isolated.dir = dir
+	if found.Origin != originFolder {
+		e.note(fmt.Sprintf("pack %s: %s %s", name, found.Origin, found.Folder))
+	}
+	return FaultyPack{Dir: dir, Faults: faults}, nil
+}
