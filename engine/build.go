@@ -41,7 +41,7 @@ func (e *Engine) build(ctx context.Context, o BuildOptions) (BuildResult, error)
 	if err := checkReference(o.Tag); err != nil {
 		return BuildResult{}, err
 	}
-	opened, err := e.openPack(o.Pack)
+	opened, err := e.openPack(ctx, o.Pack)
 	if err != nil {
 		return BuildResult{}, err
 	}

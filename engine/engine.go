@@ -38,6 +38,8 @@ type Config struct {
 	Events func(Event)
 	// PackPath are the folders in which a pack is looked up by its name.
 	PackPath []string
+	// Locator finds packs that are no folders; nil means that there are none.
+	Locator Locator
 	// Embedded holds the reference packs, a folder each.
 	Embedded fs.FS
 	// CacheDir is where embedded packs are unpacked so that they can run.
@@ -49,7 +51,7 @@ type Config struct {
 	// OSImages maps names as "debian/12" to image references.
 	OSImages map[string]string
 	// IsolateQueries asks every pack in throw-away containers instead of running
-	// its queries on this machine: packs that nobody has looked at are asked so.
+	// its queries on this machine. Packs that were fetched are always asked so.
 	IsolateQueries bool
 	// QueryOS is the operating system, as "debian/12", in whose image queries are
 	// isolated; empty means DefaultQueryOS.

@@ -50,7 +50,7 @@ type OfferSchemas struct {
 
 // Offer asks a pack what it offers to a platform.
 func (e *Engine) Offer(ctx context.Context, packName string) (Offer, error) {
-	opened, err := e.openPack(packName)
+	opened, err := e.openPack(ctx, packName)
 	if err != nil {
 		return Offer{}, fail("inspect pack", packName, err)
 	}
@@ -73,9 +73,17 @@ func (e *Engine) Offer(ctx context.Context, packName string) (Offer, error) {
 	return offer, nil
 }
 
-// OfferedPacks lists the packs in a folder: the folder itself where it has
-// bin/query, else its sub-folders that have; by path.
-func OfferedPacks(folder string) ([]string, error) {
+// OfferedPacks lists the packs that the text stands for: a folder itself where it
+// has bin/query, else its sub-folders that have, by path; or the one that the
+// Locator knows by this text, which is not looked for yet.
+func (e *Engine) OfferedPacks(text string) ([]string, error) {
+	if info, err := os.Stat(text); (err != nil || !info.IsDir()) && e.knows(text) {
+		return []string{text}, nil
+	}
+	return packsIn(text)
+}
+
+func packsIn(folder string) ([]string, error) {
 	entries, err := os.ReadDir(folder) // sorted by name
 	if err != nil {
 		return nil, fail("list packs", folder, err)

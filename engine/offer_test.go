@@ -97,18 +97,20 @@ func TestOfferedPacks(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(folder, "README.md"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	e := offline(t, Config{Locator: &fakeLocator{}})
 	for given, want := range map[string][]string{
+		"a:package:1":                  {"a:package:1"},
 		folder:                         {filepath.Join(folder, "a"), filepath.Join(folder, "b")},
 		filepath.Join(folder, "b"):     {filepath.Join(folder, "b")},
 		filepath.Join(folder, "c"):     {filepath.Join(folder, "c", "deeper")},
 		filepath.Join(folder, "b/bin"): {},
 	} {
-		got, err := OfferedPacks(given)
+		got, err := e.OfferedPacks(given)
 		if diff := cmp.Diff(want, got); err != nil || diff != "" {
 			t.Errorf("%s: %v\n%s", given, err, diff)
 		}
 	}
-	_, err := OfferedPacks(filepath.Join(folder, "d"))
+	_, err := e.OfferedPacks(filepath.Join(folder, "d"))
 	var failed *Error
 	if !errors.As(err, &failed) || failed.Kind != NotFound || !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("the error is %v", err)

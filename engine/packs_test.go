@@ -44,9 +44,9 @@ func TestAPackIsAFolderThenOnThePathThenEmbedded(t *testing.T) {
 	e := &Engine{config: Config{PackPath: []string{filepath.Join(path, "absent"), path}, Embedded: embeddedPacks(), CacheDir: t.TempDir()}}
 	look := func(name, wantOrigin string) {
 		t.Helper()
-		folder, origin, err := e.findPack(name)
-		if err != nil || origin != wantOrigin {
-			t.Errorf("%s: %s %s, %v; want a %s", name, origin, folder, err, wantOrigin)
+		found, err := e.findPack(t.Context(), name)
+		if err != nil || found.Origin != wantOrigin {
+			t.Errorf("%s: %+v, %v; want a %s", name, found, err, wantOrigin)
 		}
 	}
 	look("shop", originEmbedded)
@@ -71,13 +71,13 @@ func TestAPackThatIsNowhereNamesThoseThatThereAre(t *testing.T) {
 	writePack(t, filepath.Join(path, "cache"))
 	e := &Engine{config: Config{PackPath: []string{path}, Embedded: embeddedPacks(), CacheDir: t.TempDir()}}
 	for _, name := range []string{"absent", "README.md", "..x"} {
-		_, err := e.openPack(name)
+		_, err := e.openPack(t.Context(), name)
 		var failure *Error
 		if !errors.As(err, &failure) || failure.Kind != NotFound || failure.Hint != "packs known by name: cache, shop" {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := e.openPack(""); err == nil {
+	if _, err := e.openPack(t.Context(), ""); err == nil {
 		t.Error("a pack without a name was found")
 	}
 }

@@ -71,7 +71,7 @@ func (e *Engine) Prepare(ctx context.Context, packName string) error {
 }
 
 func (e *Engine) prepare(ctx context.Context, packName string) error {
-	opened, err := e.openPack(packName)
+	opened, err := e.openPack(ctx, packName)
 	if err != nil {
 		return err
 	}

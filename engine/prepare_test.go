@@ -33,7 +33,7 @@ func TestPreparedEnvironmentsAreHandedOutOnce(t *testing.T) {
 	if n := times(); n != stockSize {
 		t.Errorf("the pack was asked %d times", n)
 	}
-	opened, err := e.openPack(folder)
+	opened, err := e.openPack(t.Context(), folder)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -53,7 +53,7 @@ func (e *Engine) setup(ctx context.Context, o SetupOptions) (SetupResult, error)
 	if err := checkReference(o.Tag); err != nil {
 		return SetupResult{}, err
 	}
-	opened, err := e.openPack(o.Pack)
+	opened, err := e.openPack(ctx, o.Pack)
 	if err != nil {
 		return SetupResult{}, err
 	}

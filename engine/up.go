@@ -47,7 +47,7 @@ func (e *Engine) Up(ctx context.Context, o UpOptions) (UpResult, error) {
 }
 
 func (e *Engine) up(ctx context.Context, o *UpOptions) (UpResult, error) {
-	opened, err := e.openPack(o.Pack)
+	opened, err := e.openPack(ctx, o.Pack)
 	if err != nil {
 		return UpResult{}, err
 	}

@@ -126,7 +126,7 @@ func (e *Engine) updatedService(ctx context.Context, o UpdateOptions, found *ins
 
 // describeAgain asks the pack of an instance, which may have changed since.
 func (e *Engine) describeAgain(ctx context.Context, packName string, found *instance) (pack.Descriptor, error) {
-	opened, err := e.openPack(packName)
+	opened, err := e.openPack(ctx, packName)
 	var failed *Error
 	if errors.As(err, &failed) && failed.Kind == NotFound && packName == found.service.Pack {
 		failed.Hint = "name the folder of the instance's pack with -b"

@@ -32,7 +32,7 @@ type catalog struct {
 // service is a pack in the catalog.
 type service struct {
 	id    string
-	pack  string // its folder
+	pack  string // its folder, or what else the operator named it by
 	offer engine.Offer
 	plans map[string]*servicePlan
 	// order are the plans as the pack lists them.
@@ -78,13 +78,13 @@ func Check(ctx context.Context, e Engine, folders []string) ([]OfferedService, [
 }
 
 // readCatalog asks every pack in the folders what it offers. A pack that is broken
-// is left out; a folder that cannot be read is an error, and so is a host that does
-// not answer.
+// or cannot be had is left out; a folder that cannot be read is an error, and so is
+// a host that does not answer.
 func readCatalog(ctx context.Context, e Engine, folders []string, client DashboardClient) (*catalog, error) {
 	c := &catalog{services: map[string]*service{}, client: client}
 	names, planIDs := map[string]string{}, map[string]string{}
 	for _, folder := range folders {
-		packs, err := engine.OfferedPacks(folder)
+		packs, err := e.OfferedPacks(folder)
 		if err != nil {
 			return nil, err
 		}

@@ -9,6 +9,7 @@ import (
 
 // Engine is what the broker asks of svp's engine.
 type Engine interface {
+	OfferedPacks(text string) ([]string, error)
 	Offer(ctx context.Context, pack string) (engine.Offer, error)
 	Prepare(ctx context.Context, pack string) error
 	Up(ctx context.Context, o engine.UpOptions) (engine.UpResult, error)

@@ -121,6 +121,10 @@ func (f *fakeEngine) names() []string {
 	return names
 }
 
+func (f *fakeEngine) OfferedPacks(text string) ([]string, error) {
+	return (&engine.Engine{}).OfferedPacks(text)
+}
+
 func (f *fakeEngine) Offer(_ context.Context, pack string) (engine.Offer, error) {
 	name := filepath.Base(pack)
 	if name == "broken" {
