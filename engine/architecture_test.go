@@ -17,11 +17,15 @@ const module = "github.com/servicepack/svp"
 // that matter, a package may import directly. A slash at the end of a name stands
 // for everything below. CONTRIBUTING.md explains it.
 var mayImport = map[string]struct{ own, never []string }{
-	"engine/secrets": {never: []string{"net/", "os/exec", "os"}},
-	"engine/archive": {never: []string{"net/", "os/exec", "os"}},
-	"engine/envvar":  {own: []string{"engine/secrets"}, never: []string{"net/http", "os/exec"}},
-	"engine/pack":    {own: []string{"engine/envvar"}, never: []string{"net", "net/"}},
-	"engine/driver":  {own: []string{"engine/envvar"}, never: []string{"github.com/docker/", "os", "os/exec"}},
+	"engine/secrets":    {never: []string{"net/", "os/exec", "os"}},
+	"engine/archive":    {never: []string{"net/", "os/exec", "os"}},
+	"engine/dependency": {never: []string{"os/exec", "github.com/docker/", "github.com/urfave/", "log", "log/"}},
+	"engine/buildpack": {
+		own: []string{"engine/archive", "engine/dependency"}, never: []string{"net", "net/", "github.com/docker/", "github.com/urfave/"},
+	},
+	"engine/envvar": {own: []string{"engine/secrets"}, never: []string{"net/http", "os/exec"}},
+	"engine/pack":   {own: []string{"engine/envvar"}, never: []string{"net", "net/"}},
+	"engine/driver": {own: []string{"engine/envvar"}, never: []string{"github.com/docker/", "os", "os/exec"}},
 	"engine/driver/docker": {
 		own: []string{"engine/driver", "engine/envvar", "engine/archive"},
 	},
