@@ -17,7 +17,7 @@ import (
 // BuildOptions say what base image to build.
 type BuildOptions struct {
 	Pack    string        // a folder, or a pack's name
-	Tag     string        // REPO[:TAG]
+	Tag     string        // REPO[:TAG]; empty: svp's own name for it is enough
 	NoCache bool          // build even when there is one that would do
 	Timeout time.Duration // 0 means DefaultTimeout
 }
@@ -38,8 +38,10 @@ func (e *Engine) Build(ctx context.Context, o BuildOptions) (BuildResult, error)
 }
 
 func (e *Engine) build(ctx context.Context, o BuildOptions) (BuildResult, error) {
-	if err := checkReference(o.Tag); err != nil {
-		return BuildResult{}, err
+	if o.Tag != "" {
+		if err := checkReference(o.Tag); err != nil {
+			return BuildResult{}, err
+		}
 	}
 	opened, err := e.openPack(ctx, o.Pack)
 	if err != nil {

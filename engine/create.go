@@ -57,6 +57,7 @@ type creation struct {
 	host      driver.Host
 	operation plan.Operation
 	timeout   time.Duration // to be ready; 0 means DefaultReadyTimeout
+	temporary bool
 }
 
 // takenAttempts bounds how often an address or port is chosen anew.
@@ -155,7 +156,7 @@ func usesPorts(c creation) bool {
 // createAt makes the instance at that place, or nothing.
 func (e *Engine) createAt(ctx context.Context, c creation, identity plan.Identity) (made *instance, err error) {
 	input := plan.InstanceInput{
-		Service: c.service, Identity: identity, Image: c.image, Base: c.base, Operation: c.operation,
+		Service: c.service, Identity: identity, Image: c.image, Base: c.base, Operation: c.operation, Temporary: c.temporary,
 	}
 	if c.firstTime {
 		input.Token = fmt.Sprintf("svp: %s is set up (%s)", c.name, c.operation.ID)
@@ -243,7 +244,7 @@ func (l *launch) firstStart(ctx context.Context, primary string, c creation, tok
 func (l *launch) record(ctx context.Context, primary string, c creation) (string, error) {
 	reference := l.plan.Commit.Reference
 	l.onFailure(func(ctx context.Context) error { return l.driver.RemoveImage(ctx, reference) })
-	if len(l.identity.Publish) == 0 && !c.copied {
+	if len(l.identity.Publish) == 0 && !c.copied && !c.temporary {
 		return c.image, l.driver.TagImage(ctx, c.image, reference)
 	}
 	return l.driver.Commit(ctx, primary, l.plan.Commit)

@@ -74,10 +74,12 @@ func (e *Engine) randomID() (string, error) {
 // process, or its process is gone, or, where that cannot be seen because it ran on
 // another machine, its time is up.
 func (e *Engine) ended(operation plan.Operation) bool {
+	return e.finished.has(operation.ID) || e.ownerIsGone(operation)
+}
+
+func (e *Engine) ownerIsGone(operation plan.Operation) bool {
 	owner, err := parseProcess(operation.Owner)
 	switch {
-	case e.finished.has(operation.ID):
-		return true
 	case err == nil && owner.machine == machine():
 		return !owner.runs()
 	case err == nil && startedAnew(machine(), owner.machine):

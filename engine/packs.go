@@ -223,6 +223,7 @@ type PackInfo struct {
 	ShmBytes    int64    `json:"shm_bytes"`
 	Scripts     []string `json:"scripts"`
 	Plans       []string `json:"plans"`
+	Volatile    bool     `json:"volatile"` // its data is in memory alone
 }
 
 // InspectPack asks a pack everything that needs no secret. It needs no container
@@ -244,7 +245,7 @@ func (p *openedPack) info(d pack.Descriptor) PackInfo {
 		Name: d.Name, Group: d.Group, Version: d.Version, Description: d.Description, Tags: filled(d.Tags),
 		Path: p.Path(), Origin: p.origin, Digest: d.Digest, Contract: d.Contract, OS: d.OS.String(),
 		Secrets: filled(d.Secrets), Components: filled(d.Components), Volumes: filled(d.Volumes),
-		ShmBytes: d.ShmBytes, Ports: []string{}, Scripts: []string{}, Plans: []string{},
+		ShmBytes: d.ShmBytes, Ports: []string{}, Scripts: []string{}, Plans: []string{}, Volatile: d.Volatile,
 	}
 	for _, port := range d.Ports {
 		info.Ports = append(info.Ports, port.String())

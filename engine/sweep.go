@@ -135,10 +135,30 @@ func (e *Engine) gc(ctx context.Context, o GCOptions) (GCResult, error) {
 	for _, image := range w.leftovers.images {
 		result.Images = append(result.Images, image.ID)
 	}
+	for _, found := range e.abandoned(w) {
+		result.add(found)
+		if o.DryRun {
+			continue
+		}
+		if err := e.destroy(ctx, found); err != nil {
+			return result, err
+		}
+	}
 	if !o.Unused {
 		return result, nil
 	}
 	return result, e.removeUnused(ctx, w, o.DryRun, &result)
+}
+
+// add names all that there is of an instance.
+func (r *GCResult) add(found *instance) {
+	for _, container := range found.containers {
+		r.Containers = append(r.Containers, container.Name)
+	}
+	for _, volume := range slices.Concat(found.volumes, found.bindings) {
+		r.Volumes = append(r.Volumes, volume.Name)
+	}
+	r.Images = append(r.Images, plan.InstanceReference(found.identity.ID, found.identity.Name))
 }
 
 func (e *Engine) warnOfOrphan(volume driver.Volume) {

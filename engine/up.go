@@ -22,6 +22,9 @@ type UpOptions struct {
 	Secrets    []SecretOption
 	Publish    []PublishOption
 	Public     bool // publish for everybody, not for this machine alone
+	// Temporary instances are of use to this process alone: they are taken for
+	// left behind when it is gone.
+	Temporary bool
 	// Timeout bounds the whole operation; 0 means DefaultTimeout for the build
 	// and DefaultReadyTimeout for the service to be ready.
 	Timeout time.Duration
@@ -146,6 +149,7 @@ func (e *Engine) upNew(ctx context.Context, o UpOptions, dir *pack.Dir, describe
 	wanted := creation{
 		name: o.Name, service: service, template: template, image: base.ID, base: base.ID, firstTime: true,
 		publish: o.Publish, public: o.Public, host: host, operation: operation, timeout: o.Timeout,
+		temporary: o.Temporary,
 	}
 	if e.config.CABundle != "" {
 		// The authorities are mounted, and mounts last as long as a container: the

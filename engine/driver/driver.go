@@ -30,6 +30,9 @@ type Driver interface {
 type Images interface {
 	// Image returns the image of that reference or id, or ErrNotFound.
 	Image(ctx context.Context, ref string) (Image, error)
+	// ImageText is everything that the host tells about an image and how it was
+	// made, in the host's own words.
+	ImageText(ctx context.Context, ref string) ([]byte, error)
 	// Images lists the images that carry all the labels; an empty value
 	// matches any value.
 	Images(ctx context.Context, labels Labels) ([]Image, error)
@@ -50,6 +53,9 @@ type Images interface {
 type Containers interface {
 	// Container returns the container, or ErrNotFound.
 	Container(ctx context.Context, container string) (Container, error)
+	// ContainerText is everything that the host tells about a container, in the
+	// host's own words.
+	ContainerText(ctx context.Context, container string) ([]byte, error)
 	// Containers lists the containers, stopped ones included, that carry all
 	// the labels; an empty value matches any value.
 	Containers(ctx context.Context, labels Labels) ([]Container, error)

@@ -57,6 +57,9 @@ const (
 	// LabelInstanceCreated is when the instance was made (RFC 3339); on the images
 	// of instances that were updated since, which are younger.
 	LabelInstanceCreated = "org.servicepack.instance.created"
+	// LabelTemporary is "true" on what belongs to an instance that is of use to the
+	// owner of its operation alone.
+	LabelTemporary = "org.servicepack.instance.temporary"
 	// LabelVolumePath is where a volume belongs in the instance's containers.
 	LabelVolumePath = "org.servicepack.volume.path"
 

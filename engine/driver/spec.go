@@ -53,6 +53,9 @@ type Container struct {
 	Started   time.Time
 	Address   netip.Addr // on its network; invalid where it has none
 	Published []PublishedPort
+	// Process is the number that its first process has on the host; 0 while it
+	// does not run.
+	Process int
 }
 
 // Port is a port of a container.
@@ -98,6 +101,9 @@ type ContainerSpec struct {
 	// Isolated leaves no network, no capability, few processes and a read-only
 	// file system, but for Memory.
 	Isolated bool
+	// HostProcesses lets it see and end the processes of the host, those of other
+	// containers among them.
+	HostProcesses bool
 	// Memory are folders that are kept in memory, empty at first. Their files can
 	// be executed.
 	Memory []MemoryFolder

@@ -38,6 +38,7 @@ type Descriptor struct {
 	Requires       []string // permissions that a platform must grant: "syslog_drain", …
 	Bindable       bool
 	PlanUpdateable bool // an instance can change its plan
+	Volatile       bool // the service keeps its data in memory alone, and starts empty
 	Schemas        Schemas
 
 	Scripts map[string]bool // optional scripts that exist, by Script… name

@@ -40,6 +40,7 @@ type manifest struct {
 	Requires       []text       `yaml:"requires"`
 	Bindable       *bool        `yaml:"bindable"`
 	PlanUpdateable *bool        `yaml:"plan_updateable"`
+	Volatile       *bool        `yaml:"volatile"`
 	Schemas        schemasEntry `yaml:"schemas"`
 
 	document yaml.Node // to find the line of what is not there

@@ -50,6 +50,7 @@ exclude:
 requires: [syslog_drain, volume_mount]
 bindable: false
 plan_updateable: false
+volatile: true
 schemas:
   instance_create: {type: object, properties: {"size": {type: integer, minimum: 1}}}
   instance_update: &schema
@@ -95,7 +96,7 @@ func TestManifest(t *testing.T) {
 			SHA256: "abcd" + zeros + "cdef",
 		}},
 		Exclude:  []string{"*.md", "test/data"},
-		Requires: []string{"syslog_drain", "volume_mount"},
+		Requires: []string{"syslog_drain", "volume_mount"}, Volatile: true,
 		Schemas: pack.Schemas{
 			InstanceCreate: json.RawMessage(`{"properties":{"size":{"minimum":1,"type":"integer"}},"type":"object"}`),
 			InstanceUpdate: same, BindingCreate: same,

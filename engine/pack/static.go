@@ -48,6 +48,7 @@ func (m manifest) describe() (Descriptor, []*Error) {
 		Version:     m.Version.value,
 		Description: m.Description.value,
 		Bindable:    given(m.Bindable, true),
+		Volatile:    given(m.Volatile, false),
 		Schemas:     m.Schemas.describe(),
 	}
 	var faults []*Error

@@ -37,6 +37,9 @@ type InstanceInput struct {
 	Operation Operation
 	// Created is when the instance was made; zero: now.
 	Created time.Time
+	// Temporary tells that the instance is of use to the owner of the operation
+	// alone.
+	Temporary bool
 	// Token, when not empty, makes the plan a first start: the primary
 	// container sets the instance up, prints the token, is committed, and goes
 	// on as the service.
@@ -96,6 +99,9 @@ func instanceLabels(in InstanceInput) (driver.Labels, error) {
 	labels, err := in.Service.Labels()
 	if err != nil {
 		return nil, err
+	}
+	if in.Temporary {
+		labels = labels.With(driver.Labels{driver.LabelTemporary: "true"})
 	}
 	return labels.With(driver.Labels{
 		driver.LabelPhase:      driver.PhaseInstance,

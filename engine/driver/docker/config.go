@@ -74,6 +74,9 @@ func hostConfig(spec driver.ContainerSpec) *container.HostConfig {
 		}
 		host.Tmpfs[folder.Path] = "rw,exec,nosuid,nodev,mode=0755,size=" + strconv.FormatInt(folder.Bytes, 10)
 	}
+	if spec.HostProcesses {
+		host.PidMode = "host"
+	}
 	if spec.Confined {
 		confine(host, serviceCapabilities, servicePids)
 	}

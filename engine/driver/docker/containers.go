@@ -23,6 +23,7 @@ func (d *Driver) Container(ctx context.Context, name string) (driver.Container, 
 	found := driver.Container{
 		ID: inspect.ID, Name: strings.TrimPrefix(inspect.Name, "/"), Image: imageID(inspect.Image),
 		Labels: inspect.Config.Labels, State: state(inspect.State.Status), ExitCode: inspect.State.ExitCode,
+		Process: inspect.State.Pid,
 	}
 	// An engine leaves the zero time, or a text that is none, where nothing happened yet.
 	found.Created, _ = time.Parse(time.RFC3339Nano, inspect.Created)
@@ -40,8 +41,17 @@ func (d *Driver) Container(ctx context.Context, name string) (driver.Container, 
 	return found, nil
 }
 
-// Containers lists the containers that carry all the labels. Exit codes and
-// times of start are only known to Container.
+// ContainerText is what `docker inspect` shows.
+func (d *Driver) ContainerText(ctx context.Context, name string) ([]byte, error) {
+	_, text, err := d.client.ContainerInspectWithRaw(ctx, name, false)
+	if err != nil {
+		return nil, fmt.Errorf("container %s: %w", name, mapError(ctx, err))
+	}
+	return text, nil
+}
+
+// Containers lists the containers that carry all the labels. Exit codes, times
+// of start and processes are only known to Container.
 func (d *Driver) Containers(ctx context.Context, labels driver.Labels) ([]driver.Container, error) {
 	summaries, err := steadily(ctx, func() ([]container.Summary, error) {
 		return d.client.ContainerList(ctx, container.ListOptions{All: true, Filters: labelFilters(labels)})

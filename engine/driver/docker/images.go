@@ -2,6 +2,7 @@ package docker
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -14,6 +15,7 @@ import (
 	"github.com/distribution/reference"
 	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/api/types/image"
+	"github.com/docker/docker/client"
 
 	"github.com/servicepack/svp/engine/driver"
 )
@@ -34,6 +36,22 @@ func (d *Driver) Image(ctx context.Context, ref string) (driver.Image, error) {
 	// An engine without a creation time leaves the zero time.
 	found.Created, _ = time.Parse(time.RFC3339Nano, inspect.Created)
 	return found, nil
+}
+
+// ImageText is what `docker inspect` and `docker history` show.
+func (d *Driver) ImageText(ctx context.Context, ref string) ([]byte, error) {
+	var text bytes.Buffer
+	if _, err := d.client.ImageInspect(ctx, ref, client.ImageInspectWithRawResponse(&text)); err != nil {
+		return nil, fmt.Errorf("image %s: %w", ref, mapError(ctx, err))
+	}
+	history, err := d.client.ImageHistory(ctx, ref)
+	if err != nil {
+		return nil, fmt.Errorf("history of image %s: %w", ref, mapError(ctx, err))
+	}
+	for _, layer := range history {
+		fmt.Fprintf(&text, "\n%s %s", layer.CreatedBy, layer.Comment)
+	}
+	return text.Bytes(), nil
 }
 
 // Images lists the images that carry all the labels.
