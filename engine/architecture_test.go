@@ -18,7 +18,12 @@ const module = "github.com/servicepack/svp"
 // for everything below. CONTRIBUTING.md explains it.
 var mayImport = map[string]struct{ own, never []string }{
 	"engine/secrets":    {never: []string{"net/", "os/exec", "os"}},
-	"engine/archive":    {never: []string{"net/", "os/exec", "os"}},
+	"engine/archive":    {never: []string{"net/", "os/exec", "path/filepath"}}, // of os, the Root only
+	"engine/coordinate": {never: []string{"net/", "os", "os/exec"}},
+	"engine/copkg": {
+		own:   []string{"engine/archive", "engine/coordinate", "engine/pack"},
+		never: []string{"net/", "os/exec", "github.com/urfave/", "log", "log/"},
+	},
 	"engine/dependency": {never: []string{"os/exec", "github.com/docker/", "github.com/urfave/", "log", "log/"}},
 	"engine/buildpack": {
 		own: []string{"engine/archive", "engine/dependency"}, never: []string{"net", "net/", "github.com/docker/", "github.com/urfave/"},

@@ -1,19 +1,22 @@
-// Package archive writes and reads the small tar streams in which files travel
-// to and from containers.
+// Package archive writes and reads archives: the tar streams in which files
+// travel to and from containers, and the zip and tar.gz files in which packs
+// travel between people.
+//
+// What it writes is the same wherever and whenever it is written. What it reads
+// may be anybody's: no name, link, size or lie of an archive reaches outside the
+// folder that it is extracted into, or takes more than [Limits] allow.
 package archive
 
 import (
 	"archive/tar"
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"time"
 )
-
-// ErrTooLarge tells that a file of an archive is larger than its reader allows.
-var ErrTooLarge = errors.New("file is too large")
 
 // Entry is one file, folder or symlink. All entries belong to root.
 type Entry struct {
@@ -26,22 +29,39 @@ type Entry struct {
 	Content []byte
 }
 
-// Write writes the entries as a tar stream. The same entries give the same
-// bytes: every time in it is the Unix epoch.
+// Write writes the entries as a tar stream, in the order and with the permissions
+// that they have. The same entries give the same bytes: every time in it is the
+// Unix epoch.
 func Write(w io.Writer, entries []Entry) error {
-	archive := tar.NewWriter(w)
+	return writeTar(context.Background(), w, entries)
+}
+
+func writeTar(ctx context.Context, w io.Writer, entries []Entry) error {
+	archive, buffer := tar.NewWriter(w), make([]byte, 64<<10)
 	for _, entry := range entries {
-		if err := writeEntry(archive, entry); err != nil {
-			return fmt.Errorf("archive %s: %w", entry.Path, err)
+		if err := writeEntry(ctx, archive, entry, buffer); err != nil {
+			return writingError(entry.Path, err)
 		}
 	}
 	if err := archive.Close(); err != nil {
-		return fmt.Errorf("end archive: %w", err)
+		return writingError("", err)
 	}
 	return nil
 }
 
-func writeEntry(archive *tar.Writer, entry Entry) error {
+// writingError says what was being written, where the error does not.
+func writingError(name string, err error) error {
+	var own *Error
+	switch {
+	case errors.As(err, &own):
+		return err
+	case name == "":
+		return fmt.Errorf("end archive: %w", err)
+	}
+	return fmt.Errorf("archive %s: %w", name, err)
+}
+
+func writeEntry(ctx context.Context, archive *tar.Writer, entry Entry, buffer []byte) error {
 	header := &tar.Header{
 		Name: entry.Path, Mode: int64(entry.Mode.Perm()), ModTime: time.Unix(0, 0), Format: tar.FormatPAX,
 	}
@@ -65,21 +85,22 @@ func writeEntry(archive *tar.Writer, entry Entry) error {
 	if header.Typeflag != tar.TypeReg {
 		return nil
 	}
-	return writeContent(archive, entry)
+	_, err := entry.copyTo(ctx, archive, buffer)
+	return err
 }
 
-func writeContent(archive *tar.Writer, entry Entry) error {
-	if entry.Open == nil {
-		_, err := archive.Write(entry.Content)
-		return err
+// copyTo writes the contents of a regular file, and returns their length.
+func (e Entry) copyTo(ctx context.Context, w io.Writer, buffer []byte) (int64, error) {
+	if e.Open == nil {
+		n, err := w.Write(e.Content)
+		return int64(n), err
 	}
-	file, err := entry.Open()
+	file, err := e.Open()
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer file.Close()
-	_, err = io.Copy(archive, file)
-	return err
+	return copyContent(ctx, w, file, buffer)
 }
 
 // Reader streams the entries as Write writes them. The caller closes it, which
