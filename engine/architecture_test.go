@@ -28,6 +28,11 @@ var mayImport = map[string]struct{ own, never []string }{
 	"engine/buildpack": {
 		own: []string{"engine/archive", "engine/dependency"}, never: []string{"net", "net/", "github.com/docker/", "github.com/urfave/"},
 	},
+	"engine/signature":  {never: []string{"net", "net/", "os", "os/exec"}},
+	"engine/repository": {
+		own:   []string{"engine/coordinate", "engine/secrets", "engine/signature"},
+		never: []string{"os/exec", "github.com/docker/", "github.com/urfave/"},
+	},
 	"engine/envvar": {own: []string{"engine/secrets"}, never: []string{"net/http", "os/exec"}},
 	"engine/pack":   {own: []string{"engine/envvar"}, never: []string{"net", "net/"}},
 	"engine/driver": {own: []string{"engine/envvar"}, never: []string{"github.com/docker/", "os", "os/exec"}},
@@ -35,6 +40,7 @@ var mayImport = map[string]struct{ own, never []string }{
 		own: []string{"engine/driver", "engine/envvar", "engine/archive"},
 	},
 	"engine/driver/drivertest": {own: []string{"engine/driver", "engine/archive"}, never: []string{"github.com/docker/"}},
+	"engine/servicearchive": {own: []string{"engine/archive", "engine/coordinate", "engine/pack"}, never: []string{"net/", "os/exec"}},
 	"engine/plan": {
 		own:   []string{"engine/pack", "engine/driver", "engine/envvar"},
 		never: []string{"os", "os/", "net", "net/http", "crypto/rand", "math/", "context"},
@@ -59,6 +65,7 @@ var mayImport = map[string]struct{ own, never []string }{
 		own: []string{
 			"engine", "engine/driver", "engine/driver/docker", "engine/envvar", "engine/secrets", "packs",
 			"engine/broker", "engine/broker/dashboard", "engine/broker/store",
+			"engine/archive", "engine/servicearchive",
 		},
 		never: []string{"github.com/docker/docker/"},
 	},
@@ -141,6 +148,7 @@ func TestOnlyOnePackageImportsEachFencedLibrary(t *testing.T) {
 		"github.com/docker/docker/client":           {"engine/driver/docker", "integration/svptest", "integration/bench", "integration"},
 		"github.com/sethvargo/go-password/password": {"engine/secrets"},
 		"modernc.org/sqlite":                        {"engine/broker/store"},
+		"aead.dev/minisign":                         {"engine/signature"},
 	}
 	for _, listed := range modulePackages(t) {
 		name := strings.TrimPrefix(listed.ImportPath, module+"/")

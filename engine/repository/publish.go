@@ -1,0 +1,203 @@
+package repository
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+
+	"github.com/servicepack/svp/engine/coordinate"
+)
+
+// Item is a package to be published. Whoever publishes has made sure that the
+// file is the package of that coordinate.
+type Item struct {
+	Coordinate coordinate.Coordinate
+	File       string
+	// Sign makes the signature of what is published; nil leaves it unsigned.
+	Sign func(contents io.Reader) ([]byte, error)
+}
+
+// Published is what came of it.
+type Published struct {
+	SHA256 string // in hex
+	Size   int64
+	// Unchanged tells that the repository had the same package already.
+	Unchanged bool
+	Signed    bool
+}
+
+// Publish puts a package into the repository in a folder. The package appears
+// whole: its checksum and signature are there as soon as it is. The same contents
+// again change nothing, but for a signature where there was none; other contents
+// are refused with ErrOther.
+func Publish(ctx context.Context, folder string, item Item) (Published, error) {
+	published, err := publish(ctx, folder, item)
+	if err != nil {
+		return Published{}, fmt.Errorf("publish %s in %s: %w", item.Coordinate, folder, err)
+	}
+	return published, nil
+}
+
+func publish(ctx context.Context, folder string, item Item) (_ Published, err error) {
+	file, err := os.Open(item.File)
+	if err != nil {
+		return Published{}, err
+	}
+	defer file.Close()
+	e, err := edit(ctx, folder)
+	if err != nil {
+		return Published{}, err
+	}
+	defer func() { err = errors.Join(err, e.close()) }()
+	index, err := e.index(ctx)
+	if err != nil {
+		return Published{}, err
+	}
+	published, err := e.put(ctx, item, file)
+	if err != nil {
+		return Published{}, err
+	}
+	entry := Entry{Coordinate: item.Coordinate, SHA256: published.SHA256, Size: published.Size, Signed: published.Signed}
+	return published, e.record(index, entry)
+}
+
+// put makes sure that the repository has the package.
+func (e *editor) put(ctx context.Context, item Item, file *os.File) (Published, error) {
+	existing, err := e.root.Open(packagePath(item.Coordinate))
+	if errors.Is(err, fs.ErrNotExist) {
+		return e.putNew(ctx, item, file)
+	}
+	if err != nil {
+		return Published{}, err
+	}
+	defer existing.Close()
+	published, err := copyHashed(ctx, io.Discard, file)
+	if err != nil {
+		return Published{}, err
+	}
+	there, err := copyHashed(ctx, io.Discard, existing)
+	if err != nil {
+		return Published{}, err
+	}
+	if there.SHA256 != published.SHA256 {
+		return Published{}, fmt.Errorf("%w: SHA-256 %s, not %s", ErrOther, there.SHA256, published.SHA256)
+	}
+	published.Unchanged = true
+	published.Signed, err = e.signLater(item, existing)
+	return published, err
+}
+
+// signLater adds a signature to a package that has none.
+func (e *editor) signLater(item Item, contents io.ReadSeeker) (signed bool, err error) {
+	_, err = e.root.Stat(signaturePath(item.Coordinate))
+	if err == nil || !errors.Is(err, fs.ErrNotExist) || item.Sign == nil {
+		return err == nil, ignoreNotExist(err)
+	}
+	if _, err := contents.Seek(0, io.SeekStart); err != nil {
+		return false, err
+	}
+	text, err := item.Sign(contents)
+	if err != nil {
+		return false, err
+	}
+	return true, e.replace(signaturePath(item.Coordinate), text)
+}
+
+func ignoreNotExist(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// putNew makes the package's folder beside its place, and moves it there when it
+// is complete.
+func (e *editor) putNew(ctx context.Context, item Item, file *os.File) (_ Published, err error) {
+	stage := e.temporary()
+	if err := e.root.Mkdir(stage, 0o755); err != nil {
+		return Published{}, err
+	}
+	defer func() { err = errors.Join(err, e.root.RemoveAll(stage)) }()
+	published, err := e.fill(ctx, stage, item, file)
+	if err != nil {
+		return Published{}, err
+	}
+	place := item.Coordinate.Dir()
+	if err := e.markStale(); err != nil {
+		return Published{}, err
+	}
+	if err := e.root.MkdirAll(path.Dir(place), 0o755); err != nil {
+		return Published{}, err
+	}
+	if err := e.root.Rename(stage, place); err != nil {
+		return Published{}, fmt.Errorf("%w: is something else there? Remove it, or publish another version", err)
+	}
+	e.sync(path.Dir(place))
+	return published, nil
+}
+
+// fill writes the files of a package into a folder.
+func (e *editor) fill(ctx context.Context, folder string, item Item, file io.Reader) (Published, error) {
+	name := path.Join(folder, item.Coordinate.FileName())
+	var published Published
+	err := e.create(name, func(to *os.File) (err error) {
+		published, err = copyHashed(ctx, to, file)
+		if err != nil || item.Sign == nil {
+			return err
+		}
+		if _, err := to.Seek(0, io.SeekStart); err != nil {
+			return err
+		}
+		text, err := item.Sign(to)
+		if err != nil {
+			return err
+		}
+		published.Signed = true
+		return e.create(path.Join(folder, path.Base(signaturePath(item.Coordinate))), writing(text))
+	})
+	if err != nil {
+		return Published{}, err
+	}
+	err = e.create(name+ChecksumExtension, writing(checksumLine(published.SHA256, item.Coordinate)))
+	e.sync(folder)
+	return published, err
+}
+
+// checksumLine is what sha256sum says of a package.
+func checksumLine(sum string, c coordinate.Coordinate) []byte {
+	return []byte(sum + "  " + c.FileName() + "\n")
+}
+
+func writing(text []byte) func(*os.File) error {
+	return func(to *os.File) error {
+		_, err := to.Write(text)
+		return err
+	}
+}
+
+// copyHashed copies all that is left, for as long as the context lasts.
+func copyHashed(ctx context.Context, to io.Writer, from io.Reader) (Published, error) {
+	hash := sha256.New()
+	interruptible := &interruptible{ctx: func() error { return context.Cause(ctx) }, from: from}
+	size, err := io.CopyBuffer(io.MultiWriter(to, hash), interruptible, make([]byte, copyBuffer))
+	return Published{SHA256: hex.EncodeToString(hash.Sum(nil)), Size: size}, err
+}
+
+// interruptible ends reading with the context.
+type interruptible struct {
+	ctx  func() error
+	from io.Reader
+}
+
+func (i *interruptible) Read(p []byte) (int, error) {
+	if err := i.ctx(); err != nil {
+		return 0, err
+	}
+	return i.from.Read(p)
+}
