@@ -28,7 +28,7 @@ var mayImport = map[string]struct{ own, never []string }{
 	"engine/buildpack": {
 		own: []string{"engine/archive", "engine/dependency"}, never: []string{"net", "net/", "github.com/docker/", "github.com/urfave/"},
 	},
-	"engine/signature":  {never: []string{"net", "net/", "os", "os/exec"}},
+	"engine/signature": {never: []string{"net", "net/", "os", "os/exec"}},
 	"engine/repository": {
 		own:   []string{"engine/coordinate", "engine/secrets", "engine/signature"},
 		never: []string{"os/exec", "github.com/docker/", "github.com/urfave/"},
@@ -40,7 +40,7 @@ var mayImport = map[string]struct{ own, never []string }{
 		own: []string{"engine/driver", "engine/envvar", "engine/archive"},
 	},
 	"engine/driver/drivertest": {own: []string{"engine/driver", "engine/archive"}, never: []string{"github.com/docker/"}},
-	"engine/servicearchive": {own: []string{"engine/archive", "engine/coordinate", "engine/pack"}, never: []string{"net/", "os/exec"}},
+	"engine/servicearchive":    {own: []string{"engine/archive", "engine/coordinate", "engine/pack"}, never: []string{"net/", "os/exec"}},
 	"engine/plan": {
 		own:   []string{"engine/pack", "engine/driver", "engine/envvar"},
 		never: []string{"os", "os/", "net", "net/http", "crypto/rand", "math/", "context"},
