@@ -33,6 +33,14 @@ var mayImport = map[string]struct{ own, never []string }{
 		own:   []string{"engine/coordinate", "engine/secrets", "engine/signature"},
 		never: []string{"os/exec", "github.com/docker/", "github.com/urfave/"},
 	},
+	"engine/registry": {never: []string{"os", "os/exec", "github.com/docker/", "github.com/urfave/"}},
+	"engine/packages": {
+		own: []string{
+			"engine/archive", "engine/coordinate", "engine/copkg", "engine/dependency", "engine/pack", "engine/registry",
+			"engine/repository", "engine/servicearchive", "engine/signature",
+		},
+		never: []string{"net", "net/", "os/exec", "github.com/docker/", "github.com/urfave/", "log", "log/"},
+	},
 	"engine/envvar": {own: []string{"engine/secrets"}, never: []string{"net/http", "os/exec"}},
 	"engine/pack":   {own: []string{"engine/envvar"}, never: []string{"net", "net/"}},
 	"engine/driver": {own: []string{"engine/envvar"}, never: []string{"github.com/docker/", "os", "os/exec"}},
@@ -149,6 +157,7 @@ func TestOnlyOnePackageImportsEachFencedLibrary(t *testing.T) {
 		"github.com/sethvargo/go-password/password": {"engine/secrets"},
 		"modernc.org/sqlite":                        {"engine/broker/store"},
 		"aead.dev/minisign":                         {"engine/signature"},
+		"oras.land/oras-go/v2/registry/remote":      {"engine/registry"},
 	}
 	for _, listed := range modulePackages(t) {
 		name := strings.TrimPrefix(listed.ImportPath, module+"/")
