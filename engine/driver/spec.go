@@ -124,6 +124,8 @@ type NetworkSpec struct {
 	Aliases []string
 	// JoinContainer shares the network of another container instead.
 	JoinContainer string
+	// None leaves the container nothing but its own loopback.
+	None bool
 }
 
 // Mount places a named volume in a container. A new volume is filled with what

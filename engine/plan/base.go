@@ -13,6 +13,10 @@ type BaseInput struct {
 	NoCache   bool
 	CAVolume  string // a volume with certificate authorities; may be empty
 	Operation Operation
+	// Dependencies tells that there are files for the build, which are to come with
+	// a volume.
+	Dependencies bool
+	Offline      bool // the build has no network
 }
 
 // Base is what is to be done so that there is a base image.
@@ -24,8 +28,11 @@ type Base struct {
 	References  []string
 	CacheVolume string
 	CacheLabels driver.Labels
-	Container   driver.ContainerSpec
-	Commit      driver.CommitSpec
+	// DependencyVolume is to hold the files for the build; empty: there are none.
+	DependencyVolume string
+	DependencyLabels driver.Labels
+	Container        driver.ContainerSpec
+	Commit           driver.CommitSpec
 }
 
 // PlanBase decides whether a base image is to be built, and how. An image made
@@ -57,14 +64,36 @@ func PlanBase(in BaseInput) (Base, error) {
 		variables = append(variables, caVariables()...)
 		mounts = append(mounts, driver.Mount{Volume: in.CAVolume, Path: CADir})
 	}
+	if in.Dependencies {
+		base.DependencyVolume, base.DependencyLabels = DependencyVolumeName(in.Operation.ID), scratchLabels(in.Operation)
+		variables = append(variables, "SVP_DEPENDENCIES="+DependencyDir)
+		mounts = append(mounts, driver.Mount{
+			Volume: base.DependencyVolume, Path: DependencyDir, ReadOnly: true, Labels: base.DependencyLabels,
+		})
+	}
 	base.Container = driver.ContainerSpec{
 		Name: buildContainerName(own), Image: in.OSImage.ID,
 		Entrypoint: withVariables(variables), Command: []string{script("build"), "base"},
-		WorkingDir: ServiceDir, Mounts: mounts,
+		WorkingDir: ServiceDir, Mounts: mounts, Network: driver.NetworkSpec{None: in.Offline},
 		Labels: labels.With(driver.Labels{driver.LabelRole: driver.RoleBuild}),
 	}
 	base.Commit = commitSpec(in.Service, labels, base.References[0])
 	return base, nil
+}
+
+// scratchLabels are those of what is of use to one operation alone.
+func scratchLabels(operation Operation) driver.Labels {
+	return operation.Labels().With(driver.Labels{driver.LabelPhase: driver.PhaseBase, driver.LabelRole: driver.RoleScratch})
+}
+
+// PlanFiller is a container that never runs: through it, the volume gets its
+// files, which those who mount it can only read.
+func PlanFiller(base Base) driver.ContainerSpec {
+	return driver.ContainerSpec{
+		Image: base.Container.Image, Entrypoint: []string{"/bin/false"},
+		Mounts:  []driver.Mount{{Volume: base.DependencyVolume, Path: DependencyDir, Labels: base.DependencyLabels}},
+		Network: driver.NetworkSpec{None: true}, Labels: base.DependencyLabels,
+	}
 }
 
 func reusable(in BaseInput) string {

@@ -105,6 +105,11 @@ func BindingVolumeName(id, consumer string) string {
 // an instance at a time.
 func UpdateContainerName(id string) string { return containerPrefix + "update-" + id }
 
+// DependencyVolumeName names the volume that brings files to a build.
+func DependencyVolumeName(operation string) string {
+	return containerPrefix + "dependencies-" + operation
+}
+
 // CacheVolumeName names the build cache of a pack.
 func CacheVolumeName(packName string) string { return containerPrefix + "cache-" + packName }
 

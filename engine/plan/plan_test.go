@@ -93,6 +93,18 @@ func TestCertificateAuthoritiesAreMountedInBuilds(t *testing.T) {
 	golden(t, "base-ca", base)
 }
 
+func TestFilesForTheBuildAreMountedAndNeedNoNetwork(t *testing.T) {
+	base, err := plan.PlanBase(plan.BaseInput{
+		Service: service(t, database(), ""), OSImage: driver.Image{ID: "sha256:05"}, Dependencies: true, Offline: true,
+		Operation: operation(),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "base-offline", base)
+	golden(t, "filler", plan.PlanFiller(base))
+}
+
 func TestABaseImageIsReusedForTheSamePackOnTheSameOSImage(t *testing.T) {
 	s := service(t, database(), "")
 	labels := driver.Labels{

@@ -20,6 +20,8 @@ const (
 	CacheDir = "/var/cache/servicepack"
 	// CADir is where the certificate authorities of --ca-bundle are mounted.
 	CADir = "/etc/servicepack/ca"
+	// DependencyDir is where the files are mounted that a pack was packaged with.
+	DependencyDir = "/etc/servicepack/dependencies"
 
 	configDir      = "/etc/servicepack"
 	entrypointFile = "/etc/servicepack/entrypoint"

@@ -63,6 +63,8 @@ func hostConfig(spec driver.ContainerSpec) *container.HostConfig {
 		host.StorageOpt = map[string]string{"size": strconv.FormatInt(spec.Limits.StorageBytes, 10)}
 	}
 	switch {
+	case spec.Network.None:
+		host.NetworkMode = "none"
 	case spec.Network.JoinContainer != "":
 		host.NetworkMode = container.NetworkMode("container:" + spec.Network.JoinContainer)
 	case spec.Network.Name != "":

@@ -47,6 +47,8 @@ func Run(t *testing.T, f Fixture) {
 		"ConfinedContainersCannotGainPrivileges": confinedContainers,
 		"PublishedPortsAreExclusive":             publishedPortsAreExclusive,
 		"IsolatedContainersCanDoNoHarm":          isolatedContainers,
+		"ContainersCanBeWithoutNetwork":          containersWithoutNetwork,
+		"ReadOnlyVolumesAreFilledByAnother":      readOnlyVolumes,
 		"LogsAreCut":                             logsAreCut,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, f) })

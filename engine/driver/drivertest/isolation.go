@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/servicepack/svp/engine/archive"
 	"github.com/servicepack/svp/engine/driver"
 )
 
@@ -50,6 +51,33 @@ func isolatedContainers(t *testing.T, f Fixture) {
 	lines := strings.Fields(out.String())
 	if want := "lo 0000000000000000 /srv executed"; !strings.HasPrefix(strings.Join(lines, " "), want) || len(lines) < 5 || len(lines[4]) > 7 {
 		t.Errorf("the container says %q, want %q and less than 1 MiB", lines, want)
+	}
+}
+
+// containersWithoutNetwork are like others in all but that.
+func containersWithoutNetwork(t *testing.T, f Fixture) {
+	id := f.create(t, driver.ContainerSpec{Network: driver.NetworkSpec{None: true}}, `
+		ls /sys/class/net
+		for folder in /srv /etc /root; do touch $folder/x && echo "$folder"; done
+	`)
+	if got, _, _ := f.runToEnd(t, id); got != "lo\n/srv\n/etc\n/root\n" {
+		t.Errorf("the container says %q", got)
+	}
+}
+
+// readOnlyVolumes have what another container was given, which need not run.
+func readOnlyVolumes(t *testing.T, f Fixture) {
+	volume := f.volume(t, "brought")
+	filler := f.create(t, driver.ContainerSpec{Mounts: []driver.Mount{{Volume: volume, Path: "/brought"}}}, "exit 1")
+	content := archive.Reader([]archive.Entry{{Path: "file", Mode: 0o644, Content: []byte("brought\n")}})
+	defer content.Close()
+	if err := f.Driver.CopyTo(t.Context(), filler, "/brought", content); err != nil {
+		t.Fatal(err)
+	}
+	id := f.create(t, driver.ContainerSpec{Mounts: []driver.Mount{{Volume: volume, Path: "/brought", ReadOnly: true}}},
+		"cat /brought/file; rm -f /brought/file 2>/dev/null || echo kept")
+	if got, _, _ := f.runToEnd(t, id); got != "brought\nkept\n" {
+		t.Errorf("the container says %q", got)
 	}
 }
 
