@@ -33,7 +33,7 @@ type Descriptor struct {
 	Plans        []Plan // at least one
 	Catalog      Catalog
 	Dependencies []Dependency
-	Exclude      []string // patterns of files left out of packages
+	Exclude      []string // patterns of files in the folder that are no part of the pack
 
 	Requires       []string // permissions that a platform must grant: "syslog_drain", …
 	Bindable       bool
@@ -104,4 +104,5 @@ type Schemas struct {
 type Dependency struct {
 	URI    string
 	SHA256 string // 64 lower-case hexadecimal digits
+	Line   int    // of servicepack.yaml
 }

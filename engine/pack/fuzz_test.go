@@ -165,3 +165,25 @@ func FuzzManifest(f *testing.F) {
 		}
 	})
 }
+
+func FuzzPackageFile(f *testing.F) {
+	for _, content := range []string{
+		"", "{}", `{"format":1,"added":[]}`, `{"format":1,"added":["etc","script.d/start.sh","lib/dependencies/x"]}`,
+		`{"format":1,"added":["bin/build"]}`, `{"format":2}`, `{"format":1,"added":["script.d/../bin/run"]}`, `{"format":1}x`,
+	} {
+		f.Add([]byte(content))
+	}
+	f.Fuzz(func(t *testing.T, content []byte) {
+		added, fault := parsePackageFile(content)
+		if fault != nil {
+			checkMessage(t, fault.in("demo"))
+			return
+		}
+		for name := range added {
+			if name != PackageFile && name != "etc" && name != "lib" && name != "script.d" && name != "lib/dependencies" &&
+				!strings.HasPrefix(name, "script.d/") && !strings.HasPrefix(name, "lib/dependencies/") {
+				t.Errorf("%q can be added", name)
+			}
+		}
+	})
+}

@@ -94,6 +94,7 @@ func TestManifest(t *testing.T) {
 		Dependencies: []pack.Dependency{{
 			URI:    "https://example.org/demo.tar.gz",
 			SHA256: "abcd" + zeros + "cdef",
+			Line:   31,
 		}},
 		Exclude:  []string{"*.md", "test/data"},
 		Requires: []string{"syslog_drain", "volume_mount"}, Volatile: true,
@@ -165,6 +166,8 @@ func TestManifestRefuses(t *testing.T) {
 		{"dependency's address", "dependencies:\n- uri: a.tar.gz\n  sha256: x\n", ` dependencies[0].uri, line 2: "a.tar.gz" is not an address such as https://example.org/file.tar.gz`},
 		{"dependency's digest", "dependencies:\n- uri: https://example.org/a\n  sha256: x\n", ` dependencies[0].sha256, line 3: "x" is not 64 hexadecimal digits`},
 		{"exclude outside", "exclude:\n- ../x\n", ` exclude[0], line 2: "../x" is outside the pack's folder`},
+		{"exclude of a script", "exclude:\n- '*.md'\n- bin/\n", ` exclude[1], line 3: "bin/" leaves out bin/query, which every package needs`},
+		{"exclude of itself", "exclude: ['*.y?ml']\n", ` exclude[0], line 1: "*.y?ml" leaves out servicepack.yaml, which every package needs`},
 		{"exclude's pattern", "exclude:\n- '[a'\n", ` exclude[0], line 2: "[a" is not a pattern: syntax error in pattern`},
 		{"empty id", "id: ''\n", ` id, line 1: empty`},
 		{"long id", "plans:\n- name: a\n  id: " + strings.Repeat("x", 256), ` plans[0].id, line 3: longer than 255 bytes`},

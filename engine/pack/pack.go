@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -66,6 +67,8 @@ type Dir struct {
 	given   string // the folder as the caller named it, for errors
 	path    string
 	files   []File
+	bundled []File     // what packaging added
+	written manifest   // servicepack.yaml
 	static  Descriptor // what needs no query
 	querier Querier
 	digest  func() (string, error) // reads the files once
@@ -147,14 +150,23 @@ func openFolder(path string) (*os.Root, string, error) {
 // wrong with it.
 func (d *Dir) read(root *os.Root, o options) []*Error {
 	scripts, faults := checkScripts(root)
-	scan := scanner{root: root, sizeLimit: o.sizeLimit, maxFiles: o.entryLimit}
-	d.files = scan.scan()
-	faults = append(faults, scan.faults...)
 	written, wrong := readManifest(root)
 	if len(wrong) == 0 {
 		d.static, wrong = written.describe()
 	}
-	faults = append(faults, wrong...)
+	d.written = written
+	scan := scanner{root: root, sizeLimit: o.sizeLimit, maxFiles: o.entryLimit, exclude: d.static.Exclude}
+	added, fault := readPackageFile(root)
+	if fault != nil {
+		scan.faults = []*Error{fault}
+	}
+	scan.added = added
+	scan.scan()
+	d.files, d.bundled = scan.files, scan.bundled
+	faults = append(append(faults, scan.faults...), wrong...)
+	maps.DeleteFunc(scripts, func(script string, _ bool) bool {
+		return slices.ContainsFunc(scan.exclude, func(pattern string) bool { return leftOut(pattern, "bin/"+script, false) })
+	})
 	d.static.Scripts = scripts
 	if d.static.Name == "" {
 		name, err := folderName(d.path)
@@ -204,13 +216,31 @@ func (d *Dir) Path() string { return d.path }
 func (d *Dir) Name() string { return d.static.Name }
 
 // Files returns the entries of the pack sorted by path, without the folder
-// itself and without those of version control.
+// itself, without those of version control, those that the pack excludes, and
+// those that packaging added.
 func (d *Dir) Files() []File { return slices.Clone(d.files) }
 
-// OpenFile opens a regular file of the pack. The caller closes it.
+// Bundled returns the entries that packaging added, sorted by path: scripts below
+// ScriptFolder, and below DependencyFolder the files that bin/build would
+// download. There are none unless the folder comes from a package.
+func (d *Dir) Bundled() []File { return slices.Clone(d.bundled) }
+
+// find returns the entry of that path, whether or not packaging added it.
+func (d *Dir) find(path string) (File, bool) {
+	for _, files := range [][]File{d.files, d.bundled} {
+		i, found := slices.BinarySearchFunc(files, path, func(f File, p string) int { return strings.Compare(f.Path, p) })
+		if found {
+			return files[i], true
+		}
+	}
+	return File{}, false
+}
+
+// OpenFile opens a regular file of the pack, or one that packaging added. The
+// caller closes it.
 func (d *Dir) OpenFile(path string) (io.ReadCloser, error) {
-	i, found := slices.BinarySearchFunc(d.files, path, func(f File, p string) int { return strings.Compare(f.Path, p) })
-	if !found || !d.files[i].Mode.IsRegular() {
+	file, found := d.find(path)
+	if !found || !file.Mode.IsRegular() {
 		return nil, &Error{Pack: d.given, File: path, Reason: "not a file of this pack"}
 	}
 	root, err := os.OpenRoot(d.path)
@@ -218,9 +248,9 @@ func (d *Dir) OpenFile(path string) (io.ReadCloser, error) {
 		return nil, unreadable(path, err).in(d.given)
 	}
 	defer root.Close()
-	file, err := openRegular(root, path)
+	content, err := openRegular(root, path)
 	if err != nil {
 		return nil, unreadable(path, err).in(d.given)
 	}
-	return file, nil
+	return content, nil
 }

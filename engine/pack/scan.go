@@ -38,16 +38,20 @@ type scanner struct {
 	root      *os.Root
 	sizeLimit int64
 	maxFiles  int
-	total     int64
-	files     []File
-	faults    []*Error
+	exclude   []string
+	added     map[string]bool // by packaging
+
+	total   int64
+	files   []File
+	bundled []File // those that were added
+	faults  []*Error
 }
 
 // errTooMany ends the walk: what is beyond a limit is not looked at.
 var errTooMany = errors.New("the limit is reached")
 
-// scan returns the entries sorted by path, without those at fault.
-func (s *scanner) scan() []File {
+// scan finds the entries and sorts them by path, without those at fault.
+func (s *scanner) scan() {
 	err := fs.WalkDir(s.root.FS(), ".", func(name string, entry fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
@@ -60,15 +64,28 @@ func (s *scanner) scan() []File {
 				return fs.SkipDir
 			}
 			return nil
+		case s.excludes(name, entry.IsDir()):
+			if entry.IsDir() {
+				return fs.SkipDir
+			}
+			return nil
 		}
 		return s.note(name, s.add(name))
 	})
 	if err != nil && !errors.Is(err, errTooMany) {
 		s.faults = append(s.faults, unreadable("", err))
 	}
-	slices.SortFunc(s.files, func(a, b File) int { return strings.Compare(a.Path, b.Path) })
-	return s.files
+	slices.SortFunc(s.files, byPath)
+	if err == nil {
+		s.checkAdded()
+	}
 }
+
+func (s *scanner) excludes(name string, isFolder bool) bool {
+	return !s.added[name] && slices.ContainsFunc(s.exclude, func(pattern string) bool { return leftOut(pattern, name, isFolder) })
+}
+
+func byPath(a, b File) int { return strings.Compare(a.Path, b.Path) }
 
 // note keeps a fault, and goes on unless a limit is reached.
 func (s *scanner) note(name string, err error) error {
@@ -87,7 +104,7 @@ func (s *scanner) add(name string) error {
 	if err := checkName(name); err != nil {
 		return err
 	}
-	if len(s.files)+len(s.faults) >= s.maxFiles {
+	if len(s.files)+len(s.bundled)+len(s.faults) >= s.maxFiles {
 		return &Error{
 			Reason: fmt.Sprintf("holds more than %d files and folders", s.maxFiles),
 			Hint:   "keep what is generated or downloaded out of the pack's folder",
@@ -108,14 +125,20 @@ func (s *scanner) add(name string) error {
 	case 0:
 		file.Mode = normalise(info.Mode())
 		file.Size = info.Size()
-		err = s.count(file)
+		if !s.added[name] {
+			err = s.count(file)
+		}
 	default:
 		err = &Error{File: name, Reason: "neither a file, a folder nor a symlink", Hint: "a pack cannot hold devices, sockets or named pipes"}
 	}
 	if err != nil {
 		return err
 	}
-	s.files = append(s.files, file)
+	if s.added[name] {
+		s.bundled = append(s.bundled, file)
+	} else {
+		s.files = append(s.files, file)
+	}
 	return nil
 }
 

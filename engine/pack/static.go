@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
-	"path"
 	"regexp"
 	"slices"
 	"strconv"
@@ -263,26 +262,11 @@ func (m manifest) dependencies() ([]Dependency, *Error) {
 		if err := entry.SHA256.match(field+".sha256", sha256Pattern, "64 hexadecimal digits"); err != nil {
 			return nil, err
 		}
-		dependencies = append(dependencies, Dependency{URI: entry.URI.value, SHA256: strings.ToLower(entry.SHA256.value)})
+		dependencies = append(dependencies, Dependency{
+			URI: entry.URI.value, SHA256: strings.ToLower(entry.SHA256.value), Line: entry.URI.line,
+		})
 	}
 	return dependencies, nil
-}
-
-func (m manifest) exclude() ([]string, *Error) {
-	patterns, err := texts("exclude", m.Exclude)
-	if err != nil {
-		return nil, err
-	}
-	for i, pattern := range patterns {
-		field := fmt.Sprintf("exclude[%d]", i)
-		if _, err := path.Match(pattern, ""); err != nil {
-			return nil, m.Exclude[i].fault(field, "%s is not a pattern: %v", quote(pattern), err)
-		}
-		if path.IsAbs(pattern) || within(path.Clean(pattern), "..") {
-			return nil, m.Exclude[i].fault(field, "%s is outside the pack's folder", quote(pattern))
-		}
-	}
-	return patterns, nil
 }
 
 // lacks says that entry i of a list is without a field that it needs.
