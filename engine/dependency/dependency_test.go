@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -302,5 +303,28 @@ func TestOfflineNamesEverythingThatIsMissing(t *testing.T) {
 	want := []string{"https://REDACTED@example.org/one?token=REDACTED", "https://example.org/two"}
 	if !slices.Equal(missing.URIs, want) || strings.Contains(err.Error(), "secret") {
 		t.Errorf("missing %q", missing.URIs)
+	}
+}
+
+func TestContentsAreVerifiedWhileTheyAreRead(t *testing.T) {
+	wanted := Dependency{URI: "https://me:secret@example.org/a%20file", SHA256: sumOf(contents)}
+	if name, err := wanted.Name(); err != nil || name != "a file" {
+		t.Errorf("%q, %v", name, err)
+	}
+	for text, good := range map[string]bool{contents: true, contents + "x": false, "": false} {
+		reader, err := wanted.Verify(io.NopCloser(strings.NewReader(text)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		read, err := io.ReadAll(reader)
+		if string(read) != text || good != (err == nil) {
+			t.Errorf("read %q, %v", read, err)
+		}
+		if err != nil && (!errors.Is(err, ErrMismatch) || strings.Contains(err.Error(), "secret")) {
+			t.Errorf("got %v", err)
+		}
+	}
+	if _, err := (Dependency{URI: "x"}).Verify(nil); !errors.Is(err, ErrInvalid) {
+		t.Errorf("got %v", err)
 	}
 }

@@ -143,6 +143,7 @@ func secretURI(address string) string {
 }
 
 func TestCredentialsAreSentAndNeverShown(t *testing.T) {
+	nobody := closedPort(t)
 	handlers := map[string]http.HandlerFunc{
 		"fetched":   func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, contents) },
 		"not found": http.NotFound,
@@ -155,7 +156,7 @@ func TestCredentialsAreSentAndNeverShown(t *testing.T) {
 			w.WriteHeader(http.StatusFound)
 		},
 		"redirected to nobody": func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Location", "http://me:"+userSecret+"@"+closedPort(t)+"/x?token="+tokenSecret)
+			w.Header().Set("Location", "http://me:"+userSecret+"@"+nobody+"/x?token="+tokenSecret)
 			w.WriteHeader(http.StatusFound)
 		},
 	}
