@@ -9,6 +9,7 @@ import (
 
 	"github.com/servicepack/svp/engine"
 	"github.com/servicepack/svp/engine/envvar"
+	"github.com/servicepack/svp/engine/packtest"
 )
 
 // completionTime is how long a person waits for a completion.
@@ -139,9 +140,11 @@ func (c *completer) flagValues(ctx context.Context, inv *invocation, name string
 		return c.containers(ctx)
 	case "log-format":
 		return logFormats
+	case "only":
+		return packtest.Names()
 	case "packs":
 		return []string{":folders"}
-	case "output", "input", "config", "ca-bundle", "store", "key-file", "credentials-file", "tls-cert", "tls-key":
+	case "output", "junit", "input", "config", "ca-bundle", "store", "key-file", "credentials-file", "tls-cert", "tls-key":
 		return []string{":files"}
 	}
 	return nil
@@ -162,6 +165,8 @@ func (c *completer) arguments(ctx context.Context, inv *invocation) []string {
 		return c.components(ctx, inv.arg(0))
 	case "PACK":
 		return c.packs()
+	case "ARCHIVE":
+		return []string{":files"}
 	case "OS":
 		return c.systems(ctx)
 	case "SHELL":

@@ -42,7 +42,7 @@ func instanceCommands(w *wiring) []*command {
 
 func stepCommands(w *wiring) []*command {
 	return []*command{
-		newBuildCommand(w), newSetupCommand(w), newRunCommand(w), newPortsCommand(w), newPackCommand(w),
+		newBuildCommand(w), newSetupCommand(w), newRunCommand(w), newPortsCommand(w), newPackCommand(w), newArchiveCommand(w),
 	}
 }
 

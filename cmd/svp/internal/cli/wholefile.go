@@ -161,3 +161,22 @@ func syncFolder(name string) {
 	defer folder.Close()
 	_ = folder.Sync() // as explained above
 }
+
+// refuseInside finds a file that would become part of the folder that it is made of.
+func refuseInside(folder, name string) error {
+	parent, err := filepath.Abs(filepath.Dir(name))
+	if err == nil {
+		parent, err = filepath.EvalSymlinks(parent)
+	}
+	if err != nil {
+		return newWriteError(name, err)
+	}
+	folder, err = filepath.EvalSymlinks(folder)
+	if err != nil {
+		return newWriteError(name, err)
+	}
+	if inside, err := filepath.Rel(folder, parent); err == nil && filepath.IsLocal(inside) {
+		return &usageError{text: name + " would be inside of the pack's folder; write it elsewhere"}
+	}
+	return nil
+}

@@ -1,0 +1,162 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+
+	urfave "github.com/urfave/cli/v2"
+
+	"github.com/servicepack/svp/engine"
+	"github.com/servicepack/svp/engine/archive"
+	"github.com/servicepack/svp/engine/servicearchive"
+)
+
+func newArchiveCommand(w *wiring) *command {
+	return &command{
+		name: "archive", topic: topicSteps, summary: "Make and read gCube Service Archives",
+		children: []*command{
+			newArchiveCreateCommand(w), newArchiveVerifyCommand(w), newArchiveListCommand(w), newArchiveExtractCommand(w),
+		},
+	}
+}
+
+type archiveCreateOptions struct {
+	pack, output string
+	maven        bool
+}
+
+func newArchiveCreateCommand(w *wiring) *command {
+	o := &archiveCreateOptions{}
+	return &command{
+		name: "create", summary: "Make a Service Archive of a pack",
+		details: "The package NAME-pack holds the pack, and each of its components is a package that\n" +
+			"depends on it. The profile is valid by the schema 0.5.0, unless --maven adds what\n" +
+			"later profiles have. Prints the name of the file.",
+		example: "svp archive create -b packs/hipache\nsvp archive create -b redis -o redis.tar.gz --maven",
+		flags: []urfave.Flag{
+			packFlag(&o.pack), w.isolateFlag(),
+			&urfave.StringFlag{
+				Name: "output", Aliases: []string{"o"}, Destination: &o.output,
+				Usage: "write to `FILE` (default: NAME-VERSION-servicearchive.tar.gz)",
+			},
+			&urfave.BoolFlag{
+				Name: "maven", Destination: &o.maven, Usage: "write the pack's coordinate as MavenCoordinates",
+			},
+		},
+		run: func(ctx context.Context, inv *invocation) error {
+			if err := inv.need(required{"--pack", o.pack}); err != nil {
+				return err
+			}
+			return w.engine(func(s session) error { return runArchiveCreate(ctx, w.streams, s, *o) })
+		},
+	}
+}
+
+func runArchiveCreate(ctx context.Context, streams *Streams, p packInspector, o archiveCreateOptions) error {
+	info, err := p.InspectPack(ctx, o.pack)
+	if err != nil {
+		return err
+	}
+	create := func(out io.Writer) error {
+		return archiveError("create archive", info.Name, servicearchive.Create(ctx, out, servicearchive.Contents{
+			Folder: info.Path, Group: info.Group, Name: info.Name, Version: info.Version, Description: info.Description,
+			Components: info.Components, Maven: o.maven,
+		}))
+	}
+	if isStdout(o.output) {
+		if streams.OutTerminal {
+			return refusal("create archive", info.Name, "an archive is not written to a terminal", "write it to a file: -o FILE")
+		}
+		return create(streams.output())
+	}
+	if o.output == "" {
+		o.output = servicearchive.FileName(info.Name, info.Version)
+	}
+	if err := refuseInside(info.Path, o.output); err != nil {
+		return err
+	}
+	err = writeFile(o.output, func(file *os.File) error { return create(localWriter{file, o.output}) })
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(streams.Out, o.output)
+	return err
+}
+
+func newArchiveVerifyCommand(w *wiring) *command {
+	return &command{
+		name: "verify", summary: "Check a Service Archive",
+		details: "It has to hold exactly the files that its profile declares, and the profile has to\n" +
+			"be valid by the schema 0.5.0; what later profiles have besides is fine. A file that\n" +
+			"is missing, or not declared, is named.",
+		example: "svp archive verify hipache-1.0.0-servicearchive.tar.gz",
+		args:    []string{"ARCHIVE"},
+		run: func(ctx context.Context, inv *invocation) error {
+			return runArchiveVerify(ctx, w.streams.Out, inv.arg(0))
+		},
+	}
+}
+
+func runArchiveVerify(ctx context.Context, out io.Writer, name string) error {
+	verified, err := readArchive(ctx, "verify archive", name, servicearchive.Verify)
+	if err != nil {
+		return err
+	}
+	profile, files := verified.Profile, 0
+	for _, ofPackage := range verified.Files() {
+		files += len(ofPackage)
+	}
+	_, err = fmt.Fprintf(out, "%s: valid: %s %s (packages: %d, files: %d)\n", name, oneLine(profile.Name),
+		oneLine(profile.Version), len(profile.Packages), files)
+	return err
+}
+
+// readArchive lets read look at a file that the user named.
+func readArchive(
+	ctx context.Context, op, name string,
+	read func(context.Context, io.ReadSeeker) (servicearchive.Archive, error),
+) (servicearchive.Archive, error) {
+	file, err := openArchive(op, name)
+	if err != nil {
+		return servicearchive.Archive{}, err
+	}
+	defer file.Close()
+	found, err := read(ctx, file)
+	return found, archiveError(op, name, err)
+}
+
+func openArchive(op, name string) (*os.File, error) {
+	if err := refuseFolder(name); err != nil {
+		return nil, err
+	}
+	file, err := os.Open(name)
+	var failed *fs.PathError
+	if errors.As(err, &failed) {
+		err = failed.Err
+	}
+	return file, archiveError(op, name, err)
+}
+
+// archiveError sorts what can be wrong with an archive, and leaves alone what has
+// to do with this machine.
+func archiveError(op, subject string, err error) error {
+	var content *servicearchive.Error
+	var container *archive.Error
+	var unwritten *writeError
+	kind := engine.Failed
+	switch {
+	case err == nil || errors.As(err, &unwritten):
+		return err
+	case errors.Is(err, context.Canceled):
+		kind = engine.Interrupted
+	case errors.As(err, &content) || errors.As(err, &container):
+		kind = engine.InvalidPack
+	case errors.Is(err, fs.ErrNotExist):
+		kind = engine.NotFound
+	}
+	return &engine.Error{Op: op, Subject: subject, Kind: kind, Err: err}
+}
