@@ -55,7 +55,8 @@ var mayImport = map[string]struct{ own, never []string }{
 	},
 	"engine": {
 		own: []string{
-			"engine/archive", "engine/driver", "engine/envvar", "engine/pack", "engine/plan", "engine/secrets",
+			"engine/archive", "engine/dependency", "engine/driver", "engine/envvar", "engine/pack", "engine/plan",
+			"engine/secrets",
 		},
 		never: []string{"net/http", "github.com/docker/", "github.com/urfave/", "log", "log/"},
 	},

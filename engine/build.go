@@ -19,6 +19,7 @@ type BuildOptions struct {
 	Pack    string        // a folder, or a pack's name
 	Tag     string        // REPO[:TAG]; empty: svp's own name for it is enough
 	NoCache bool          // build even when there is one that would do
+	Offline bool          // build without network, with what is on this machine
 	Timeout time.Duration // 0 means DefaultTimeout
 }
 
@@ -47,6 +48,7 @@ func (e *Engine) build(ctx context.Context, o BuildOptions) (BuildResult, error)
 	if err != nil {
 		return BuildResult{}, err
 	}
+	opened.stayOffline(o.Offline)
 	var described pack.Descriptor
 	var seen *world
 	err = parallel(
@@ -61,7 +63,8 @@ func (e *Engine) build(ctx context.Context, o BuildOptions) (BuildResult, error)
 		return BuildResult{}, err
 	}
 	return e.ensureBase(ctx, baseRequest{
-		pack: opened.Dir, service: service, os: described.OS, tag: o.Tag, noCache: o.NoCache, timeout: o.Timeout,
+		pack: opened.Dir, service: service, os: described.OS, dependencies: described.Dependencies,
+		tag: o.Tag, noCache: o.NoCache, offline: o.Offline, timeout: o.Timeout,
 	}, seen)
 }
 
@@ -97,18 +100,20 @@ func firstOfPack(err error) error {
 
 // baseRequest is what ensureBase is asked for.
 type baseRequest struct {
-	pack    *pack.Dir
-	service plan.Service
-	os      pack.OS
-	tag     string
-	noCache bool
-	timeout time.Duration
+	pack         *pack.Dir
+	service      plan.Service
+	os           pack.OS
+	dependencies []pack.Dependency
+	tag          string
+	noCache      bool
+	offline      bool
+	timeout      time.Duration
 }
 
 // ensureBase makes sure that the base image exists. Of several commands that
 // want the same one, the first builds it and the others wait.
 func (e *Engine) ensureBase(ctx context.Context, request baseRequest, seen *world) (BuildResult, error) {
-	osImage, err := e.ensureOS(ctx, request.os)
+	osImage, err := e.ensureOS(ctx, request.os, request.offline)
 	if err != nil {
 		return BuildResult{}, err
 	}
@@ -125,6 +130,7 @@ func (e *Engine) ensureBase(ctx context.Context, request baseRequest, seen *worl
 		base, err := plan.PlanBase(plan.BaseInput{
 			Service: request.service, OSImage: osImage, Existing: seen.baseImages, Tag: request.tag,
 			NoCache: request.noCache, CAVolume: authorities.volume, Operation: operation,
+			Dependencies: request.bringsDependencies(), Offline: request.offline,
 		})
 		if err != nil {
 			return BuildResult{}, err
@@ -260,12 +266,17 @@ func (e *Engine) buildBase(ctx context.Context, request baseRequest, base plan.B
 	if err != nil {
 		return "", err
 	}
+	dependencies, err := e.provideDependencies(ctx, request, base)
+	if err != nil {
+		return "", err
+	}
+	defer dependencies.remove(ctx)
 	if err := d.CreateVolume(ctx, base.CacheVolume, base.CacheLabels); err != nil {
 		return "", err
 	}
 	return e.buildImage(ctx, imageBuild{
 		phase: "base", subject: request.service.Pack, script: "bin/build base",
 		container: base.Container, commit: base.Commit,
-		files: packEntries(request.pack), authorities: authorities,
+		files: packEntries(request.pack), authorities: authorities, dependencies: dependencies,
 	})
 }

@@ -19,7 +19,8 @@ type imageBuild struct {
 	commit         driver.CommitSpec
 	files          []archive.Entry
 	authorities    *caVolume
-	hidden         envvar.Set // what may not appear in the output
+	dependencies   *dependencyVolume // nil: there are none
+	hidden         envvar.Set        // what may not appear in the output
 }
 
 // buildImage creates the container, gives it its files, runs it to its end,
@@ -41,6 +42,11 @@ func (e *Engine) buildImage(ctx context.Context, build imageBuild) (image string
 	}
 	if err := build.authorities.copyIn(ctx, id); err != nil {
 		return "", err
+	}
+	if build.dependencies != nil {
+		if err := build.dependencies.fill(ctx); err != nil {
+			return "", err
+		}
 	}
 	exit, err := e.runToEnd(ctx, id, step)
 	if err != nil {

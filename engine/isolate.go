@@ -22,8 +22,9 @@ const isolateTimeout = time.Minute
 // isolatedQuerier asks a pack in a throw-away container for all questions that are
 // asked together. It implements pack.Querier.
 type isolatedQuerier struct {
-	engine *Engine
-	dir    *pack.Dir // set when the pack has been opened
+	engine  *Engine
+	dir     *pack.Dir // set when the pack has been opened
+	offline bool
 }
 
 // Query implements pack.Querier. Answers that depend on no secret are remembered
@@ -99,7 +100,7 @@ func (q *isolatedQuerier) create(ctx context.Context, questions []pack.Question)
 	if err != nil {
 		return "", fmt.Errorf("isolate queries: %w", err)
 	}
-	image, err := q.engine.ensureOS(ctx, os)
+	image, err := q.engine.ensureOS(ctx, os, q.offline)
 	if err != nil {
 		return "", err
 	}

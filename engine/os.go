@@ -49,8 +49,8 @@ func (e *Engine) osReference(os pack.OS) string {
 }
 
 // ensureOS returns the image of the operating system, and pulls it when it is
-// absent.
-func (e *Engine) ensureOS(ctx context.Context, os pack.OS) (driver.Image, error) {
+// absent, unless offline.
+func (e *Engine) ensureOS(ctx context.Context, os pack.OS, offline bool) (driver.Image, error) {
 	d, err := e.driver(ctx)
 	if err != nil {
 		return driver.Image{}, err
@@ -59,6 +59,13 @@ func (e *Engine) ensureOS(ctx context.Context, os pack.OS) (driver.Image, error)
 	image, err := d.Image(ctx, reference)
 	if !errors.Is(err, driver.ErrNotFound) {
 		return image, err
+	}
+	if offline {
+		return driver.Image{}, &Error{
+			Op: "get OS image", Subject: os.String(), Kind: NotFound,
+			Err:  fmt.Errorf("there is no image %s on the container host, and offline none is pulled", reference),
+			Hint: "bring it to the host as a file: docker save, docker load",
+		}
 	}
 	if err := e.pull(ctx, reference); err != nil {
 		return driver.Image{}, &Error{

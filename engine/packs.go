@@ -26,7 +26,15 @@ const (
 // openedPack is a pack and where it was found.
 type openedPack struct {
 	*pack.Dir
-	origin string
+	origin   string
+	isolated *isolatedQuerier // nil: its queries run on this machine
+}
+
+// stayOffline keeps queries from pulling the image that they are isolated in.
+func (p *openedPack) stayOffline(offline bool) {
+	if p.isolated != nil {
+		p.isolated.offline = offline
+	}
 }
 
 // openPack opens the pack that the user means: a folder, or, where none of that
@@ -37,24 +45,26 @@ func (e *Engine) openPack(ctx context.Context, name string) (*openedPack, error)
 	if err != nil {
 		return nil, err
 	}
-	dir, err := e.openFolder(found)
+	opened, err := e.openFolder(found)
 	if err != nil {
 		return nil, err
 	}
 	if found.Origin != originFolder {
 		e.note(fmt.Sprintf("pack %s: %s %s", name, found.Origin, found.Folder))
 	}
-	return &openedPack{Dir: dir, origin: found.Origin}, nil
+	return opened, nil
 }
 
-func (e *Engine) openFolder(found FoundPack) (*pack.Dir, error) {
+func (e *Engine) openFolder(found FoundPack) (opened *openedPack, err error) {
+	opened = &openedPack{origin: found.Origin}
 	if !e.config.IsolateQueries && !found.Fetched {
-		return pack.Open(found.Folder)
+		opened.Dir, err = pack.Open(found.Folder)
+		return opened, err
 	}
-	isolated := &isolatedQuerier{engine: e}
-	dir, err := pack.Open(found.Folder, pack.WithQuerier(isolated))
-	isolated.dir = dir
-	return dir, err
+	opened.isolated = &isolatedQuerier{engine: e}
+	opened.Dir, err = pack.Open(found.Folder, pack.WithQuerier(opened.isolated))
+	opened.isolated.dir = opened.Dir
+	return opened, err
 }
 
 func (e *Engine) findPack(ctx context.Context, name string) (FoundPack, error) {

@@ -25,6 +25,7 @@ type UpOptions struct {
 	// Temporary instances are of use to this process alone: they are taken for
 	// left behind when it is gone.
 	Temporary bool
+	Offline   bool // build without network, with what is on this machine
 	// Timeout bounds the whole operation; 0 means DefaultTimeout for the build
 	// and DefaultReadyTimeout for the service to be ready.
 	Timeout time.Duration
@@ -54,6 +55,7 @@ func (e *Engine) up(ctx context.Context, o *UpOptions) (UpResult, error) {
 	if err != nil {
 		return UpResult{}, err
 	}
+	opened.stayOffline(o.Offline)
 	if o.Name == "" {
 		o.Name = opened.Name()
 	}
@@ -137,7 +139,8 @@ func (e *Engine) upNew(ctx context.Context, o UpOptions, dir *pack.Dir, describe
 		return UpResult{}, err
 	}
 	base, err := e.ensureBase(ctx, baseRequest{
-		pack: dir, service: baseService(described, service), os: described.OS, timeout: o.Timeout,
+		pack: dir, service: baseService(described, service), os: described.OS, dependencies: described.Dependencies,
+		offline: o.Offline, timeout: o.Timeout,
 	}, seen)
 	if err != nil {
 		return UpResult{}, err

@@ -23,12 +23,15 @@ func newBuildCommand(w *wiring) *command {
 	return &command{
 		name: "build", topic: topicSteps, summary: "Build the base image of a pack",
 		details: "The base image holds what all instances share, and no secret. Where the pack and\n" +
-			"its OS image have not changed, the image that exists is used. Prints the image's name.",
-		example: "svp build -b packs/redis -t shop/redis-base",
+			"its OS image have not changed, the image that exists is used. Prints the image's name.\n" +
+			"With --offline the build has no network: it gets the files that the pack depends on\n" +
+			"from the package, or from what was downloaded before.",
+		example: "svp build -b packs/redis -t shop/redis-base\n" +
+			"svp build -b redis-1.0.0-copkg.zip -t shop/redis-base --offline",
 		flags: []urfave.Flag{
 			packFlag(&o.Pack), tagFlag(&o.Tag),
 			&urfave.BoolFlag{Name: "no-cache", Destination: &o.NoCache, Usage: "build anew even if nothing has changed"},
-			w.timeoutFlag(), w.caBundleFlag(), w.isolateFlag(), jsonFlag(&o.json),
+			offlineFlag(&o.Offline), w.timeoutFlag(), w.caBundleFlag(), w.isolateFlag(), jsonFlag(&o.json),
 		},
 		run: func(ctx context.Context, inv *invocation) error {
 			if err := inv.need(required{"--pack", o.Pack}, required{"--tag", o.Tag}); err != nil {

@@ -19,9 +19,10 @@ import (
 func TestCommandsAskTheEngine(t *testing.T) {
 	t.Parallel()
 	for line, want := range map[string]string{
-		"build -b redis -t shop/base":          "Build {Pack:redis Tag:shop/base NoCache:false Timeout:0s}",
-		"build -t base --no-cache --pack ./p":  "Build {Pack:./p Tag:base NoCache:true Timeout:0s}",
-		"build -b p -t b --timeout 90":         "Build {Pack:p Tag:b NoCache:false Timeout:1m30s}",
+		"build -b redis -t shop/base":          "Build {Pack:redis Tag:shop/base NoCache:false Offline:false Timeout:0s}",
+		"build -t base --no-cache --pack ./p":  "Build {Pack:./p Tag:base NoCache:true Offline:false Timeout:0s}",
+		"build -b p -t b --timeout 90":         "Build {Pack:p Tag:b NoCache:false Offline:false Timeout:1m30s}",
+		"build -b p -t b --offline":            "Build {Pack:p Tag:b NoCache:false Offline:true Timeout:0s}",
 		"down shop":                            "Down shop",
 		"start shop --timeout 2m":              "Start shop 2m0s",
 		"stop shop":                            "Stop shop",

@@ -101,6 +101,13 @@ func (w *wiring) isolateFlag() urfave.Flag {
 	}
 }
 
+func offlineFlag(destination *bool) urfave.Flag {
+	return &urfave.BoolFlag{
+		Name: "offline", Destination: destination,
+		Usage: "build without network: with the OS image and the dependencies that are here",
+	}
+}
+
 // settingFlags are accepted before and after every command.
 func (w *wiring) settingFlags() []urfave.Flag {
 	return []urfave.Flag{

@@ -34,7 +34,7 @@ func newUpCommand(w *wiring) *command {
 	c.flags = append(c.flags, o.publish.flags()...)
 	c.flags = append(c.flags, w.networkFlag())
 	c.flags = append(c.flags, o.environment.flags()...)
-	c.flags = append(c.flags, w.timeoutFlag(), w.caBundleFlag(), w.isolateFlag())
+	c.flags = append(c.flags, offlineFlag(&o.Offline), w.timeoutFlag(), w.caBundleFlag(), w.isolateFlag())
 	c.run = func(ctx context.Context, inv *invocation) error {
 		if err := o.parse(inv, w.streams); err != nil {
 			return err
