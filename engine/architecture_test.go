@@ -49,6 +49,11 @@ var mayImport = map[string]struct{ own, never []string }{
 	},
 	"engine/driver/drivertest": {own: []string{"engine/driver", "engine/archive"}, never: []string{"github.com/docker/"}},
 	"engine/servicearchive":    {own: []string{"engine/archive", "engine/coordinate", "engine/pack"}, never: []string{"net/", "os/exec"}},
+	"engine/lint": {
+		own:   []string{"engine/envvar", "engine/pack", "engine/secrets"},
+		never: []string{"net/http", "github.com/docker/", "github.com/urfave/", "log", "log/"},
+	},
+	"engine/scaffold": {own: []string{"engine/pack"}, never: []string{"net", "net/", "os/exec", "github.com/docker/", "github.com/urfave/"}},
 	"engine/plan": {
 		own:   []string{"engine/pack", "engine/driver", "engine/envvar"},
 		never: []string{"os", "os/", "net", "net/http", "crypto/rand", "math/", "context"},
@@ -73,7 +78,7 @@ var mayImport = map[string]struct{ own, never []string }{
 	"cmd/svp/internal/cli": {
 		own: []string{
 			"engine", "engine/driver", "engine/driver/docker", "engine/envvar", "engine/secrets", "packs",
-			"engine/broker", "engine/broker/dashboard", "engine/broker/store",
+			"engine/lint", "engine/scaffold", "engine/broker", "engine/broker/dashboard", "engine/broker/store",
 			"engine/archive", "engine/servicearchive",
 		},
 		never: []string{"github.com/docker/docker/"},

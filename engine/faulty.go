@@ -14,12 +14,20 @@ type FaultyPack struct {
 	Faults []*pack.Error
 }
 
-// OpenFaultyPack opens the pack that the user means even if it is invalid, for
-// those who want to know everything that is wrong with it.
-func (e *Engine) OpenFaultyPack(ctx context.Context, name string) (FaultyPack, error) {
+// CheckPack opens the pack that the user means even if it is invalid, and lets
+// check look at it.
+func (e *Engine) CheckPack(ctx context.Context, name string, check func(FaultyPack) error) error {
+	opened, err := e.openFaulty(ctx, name)
+	if err == nil {
+		err = check(opened)
+	}
+	return fail("check pack", name, err)
+}
+
+func (e *Engine) openFaulty(ctx context.Context, name string) (FaultyPack, error) {
 	found, err := e.findPack(ctx, name)
 	if err != nil {
-		return FaultyPack{}, fail("open pack", name, err)
+		return FaultyPack{}, err
 	}
 	isolated := &isolatedQuerier{engine: e}
 	var options []pack.Option
@@ -28,7 +36,7 @@ func (e *Engine) OpenFaultyPack(ctx context.Context, name string) (FaultyPack, e
 	}
 	dir, faults, err := pack.OpenFaulty(found.Folder, options...)
 	if err != nil {
-		return FaultyPack{}, fail("open pack", name, err)
+		return FaultyPack{}, err
 	}
 	isolated.dir = dir
 	if found.Origin != originFolder {

@@ -18,7 +18,20 @@ type Error struct {
 	Reason string // what is wrong
 	Hint   string // what the author can do about it; may be empty
 	Err    error  // the cause; never matches fs.ErrNotExist
+	Sort   Sort
 }
+
+// Sort tells faults of scripts apart.
+type Sort int
+
+// What can be wrong with a script.
+const (
+	OtherFault    Sort = iota
+	MissingScript      // a required script is not there, or no file
+	NotExecutable
+	NoProgram      // neither "#!" nor ELF
+	WindowsLineEnd // at the end of the first line
+)
 
 // Error describes the fault in one line. The hint is not part of it.
 func (e *Error) Error() string {

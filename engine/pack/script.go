@@ -48,11 +48,11 @@ func checkRequired(root *os.Root, name string) *Error {
 	info, err := root.Stat(name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
-		return &Error{File: name, Reason: "missing; a pack has the scripts bin/query, bin/build and bin/run"}
+		return &Error{File: name, Reason: "missing; a pack has the scripts bin/query, bin/build and bin/run", Sort: MissingScript}
 	case err != nil:
 		return unreadable(name, err)
 	case !info.Mode().IsRegular():
-		return &Error{File: name, Reason: "not a file"}
+		return &Error{File: name, Reason: "not a file", Sort: MissingScript}
 	}
 	return checkExecutable(root, name, info)
 }
@@ -61,7 +61,7 @@ func checkRequired(root *os.Root, name string) *Error {
 // backup was left out without a word would be found out when it is needed.
 func checkExecutable(root *os.Root, name string, info fs.FileInfo) *Error {
 	if info.Mode()&0o111 == 0 {
-		return &Error{File: name, Reason: "not executable", Hint: "chmod +x " + name}
+		return &Error{File: name, Reason: "not executable", Hint: "chmod +x " + name, Sort: NotExecutable}
 	}
 	return checkProgram(root, name)
 }
@@ -93,12 +93,14 @@ func checkProgram(root *os.Root, name string) *Error {
 			File:   name,
 			Reason: `neither a script that begins with "#!" nor an ELF program`,
 			Hint:   "make its first line #!/bin/sh or #!/bin/bash",
+			Sort:   NoProgram,
 		}
 	case bytes.HasSuffix(first, []byte("\r")):
 		return &Error{
 			File:   name,
 			Reason: "has Windows line ends, so that its interpreter would not be found",
 			Hint:   `dos2unix ` + name + `, or sed -i 's/\r$//' ` + name,
+			Sort:   WindowsLineEnd,
 		}
 	}
 	return nil

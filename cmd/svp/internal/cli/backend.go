@@ -31,6 +31,8 @@ type backend interface {
 	logger
 	packInspector
 	packLister
+	packTester
+	packChecker
 	clienter
 	sheller
 	extraRunner

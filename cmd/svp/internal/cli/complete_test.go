@@ -18,7 +18,7 @@ func TestComplete(t *testing.T) {
 	for line, want := range map[string]string{
 		"des|":                       "destroy",
 		"c|":                         "client completion",
-		"pack |":                     "inspect",
+		"pack insp|":                 "inspect",
 		"os b|":                      "bootstrap",
 		"nosuch |":                   "",
 		"env |":                      "cache shop",

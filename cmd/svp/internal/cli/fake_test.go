@@ -45,6 +45,14 @@ func (f *fakeBackend) record(method string, arguments ...any) {
 	f.calls = append(f.calls, call)
 }
 
+func (f *fakeBackend) CheckPack(_ context.Context, pack string, check func(engine.FaultyPack) error) error {
+	f.record("CheckPack", pack)
+	if f.err != nil {
+		return f.err
+	}
+	return check(engine.FaultyPack{})
+}
+
 func (f *fakeBackend) Close() error { return nil }
 
 func (f *fakeBackend) Build(_ context.Context, o engine.BuildOptions) (engine.BuildResult, error) {
