@@ -79,7 +79,7 @@ func runArchiveCreate(ctx context.Context, streams *Streams, p packInspector, o 
 	if err := refuseInside(info.Path, o.output); err != nil {
 		return err
 	}
-	err = writeFile(o.output, func(file *os.File) error { return create(localWriter{file, o.output}) })
+	err = writeSharedFile(o.output, func(file *os.File) error { return create(localWriter{file, o.output}) })
 	if err != nil {
 		return err
 	}

@@ -31,8 +31,8 @@ func replaceFile(file *os.File, name string) error {
 	return errors.Join(os.Rename(file.Name(), name), file.Close())
 }
 
-// removeUnlocked removes the files with that prefix and a number that nobody
-// has locked: whoever made them was killed. That some stay hurts nobody.
+// removeUnlocked removes the files and folders with that prefix and a number that
+// nobody has locked: whoever made them was killed. That some stay hurts nobody.
 func removeUnlocked(folder, prefix string) {
 	entries, err := os.ReadDir(folder)
 	if err != nil {
@@ -40,7 +40,7 @@ func removeUnlocked(folder, prefix string) {
 	}
 	for _, entry := range entries {
 		number, found := strings.CutPrefix(entry.Name(), prefix)
-		if found && number != "" && strings.Trim(number, "0123456789") == "" && entry.Type().IsRegular() {
+		if found && number != "" && strings.Trim(number, "0123456789") == "" && (entry.Type().IsRegular() || entry.IsDir()) {
 			removeIfUnlocked(filepath.Join(folder, entry.Name()))
 		}
 	}
@@ -48,12 +48,12 @@ func removeUnlocked(folder, prefix string) {
 
 func removeIfUnlocked(name string) {
 	// It may have become a link or a pipe meanwhile.
-	file, err := os.OpenFile(name, os.O_RDWR|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, fs.FileMode(0))
+	file, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, fs.FileMode(0))
 	if err != nil {
 		return
 	}
 	defer file.Close()
 	if syscall.Flock(descriptor(file), syscall.LOCK_EX|syscall.LOCK_NB) == nil {
-		_ = os.Remove(name) // as explained above
+		_ = os.RemoveAll(name) // as explained above
 	}
 }

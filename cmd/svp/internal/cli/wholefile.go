@@ -1,21 +1,41 @@
 package cli
 
 import (
+	"crypto/rand"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 )
 
-// writeFile lets write fill the file of that name. A file appears whole or not
-// at all; a device, a pipe or a socket gets what is written as it comes.
+// What may be read of a file that svp makes: a backup by its owner alone, a
+// package by whom the user's umask allows.
+const (
+	private fs.FileMode = 0o600
+	shared  fs.FileMode = 0o666
+)
+
+// writeFile lets write fill the file of that name, which only its owner can read.
 func writeFile(name string, write func(*os.File) error) error {
+	return writeFileAs(name, private, write)
+}
+
+// writeSharedFile is writeFile for what is no secret.
+func writeSharedFile(name string, write func(*os.File) error) error {
+	return writeFileAs(name, shared, write)
+}
+
+// writeFileAs lets a file appear whole or not at all; a device, a pipe or a socket
+// gets what is written as it comes.
+func writeFileAs(name string, mode fs.FileMode, write func(*os.File) error) error {
 	info, err := os.Stat(name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return writeNew(name, write)
+		return writeNew(name, mode, write)
 	case err != nil:
 		return newWriteError(name, err)
 	case info.IsDir():
@@ -27,7 +47,7 @@ func writeFile(name string, write func(*os.File) error) error {
 	if err != nil {
 		return newWriteError(name, err)
 	}
-	return writeWhole(target, write)
+	return writeWhole(target, mode, write)
 }
 
 // folderError tells that a folder was named where a file is wanted.
@@ -60,11 +80,11 @@ func isDescriptor(name string) bool {
 	return name == "/dev/stderr" || strings.HasPrefix(name, "/dev/fd/") || strings.HasPrefix(name, "/proc/self/fd/")
 }
 
-func writeNew(name string, write func(*os.File) error) error {
+func writeNew(name string, mode fs.FileMode, write func(*os.File) error) error {
 	if link, err := os.Readlink(name); err == nil {
 		return newWriteError(name, fmt.Errorf("it is a link to %s, which does not exist", link))
 	}
-	return writeWhole(name, write)
+	return writeWhole(name, mode, write)
 }
 
 func writeStream(name string, write func(*os.File) error) error {
@@ -79,16 +99,18 @@ func writeStream(name string, write func(*os.File) error) error {
 	return err
 }
 
-// wholeFile is a file that appears under its name when it is complete.
+// wholeFile is a file, or a folder, that appears under its name when it is complete.
 type wholeFile struct {
 	*os.File
 	target string
 }
 
-// writeWhole lets write fill a file that only its owner can read. Unless write
-// succeeds, nothing is left of it, and a file that was there stays.
-func writeWhole(target string, write func(*os.File) error) error {
-	file, err := createWhole(target)
+// writeWhole lets write fill a file. Unless write succeeds, nothing is left of it,
+// and a file that was there stays.
+func writeWhole(target string, mode fs.FileMode, write func(*os.File) error) error {
+	file, err := createWhole(target, func(name string) (*os.File, error) {
+		return os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, mode)
+	})
 	if err != nil {
 		return newWriteError(target, err)
 	}
@@ -99,15 +121,18 @@ func writeWhole(target string, write func(*os.File) error) error {
 	return file.keep()
 }
 
-// createWhole makes the file in the folder of its target, so that the rename
-// at the end cannot fail halfway, and with mode 0600. It is locked, so that
-// another svp can tell it from what a killed one left, which is removed.
-func createWhole(target string) (*wholeFile, error) {
+// createWhole lets create make the file beside its target, so that the rename at
+// the end cannot fail halfway. It is locked, so that another svp can tell it from
+// what a killed one left, which is removed.
+func createWhole(target string, create func(name string) (*os.File, error)) (*wholeFile, error) {
 	folder, prefix := filepath.Dir(target), "."+filepath.Base(target)+".svp-"
 	removeUnlocked(folder, prefix)
 	for {
-		file, err := os.CreateTemp(folder, prefix+"*")
-		if err != nil {
+		file, err := create(filepath.Join(folder, prefix+randomNumber()))
+		switch {
+		case errors.Is(err, fs.ErrExist):
+			continue
+		case err != nil:
 			return nil, err
 		}
 		whole := &wholeFile{File: file, target: target}
@@ -122,6 +147,12 @@ func createWhole(target string) (*wholeFile, error) {
 	}
 }
 
+func randomNumber() string {
+	var number [8]byte
+	_, _ = rand.Read(number[:]) // never fails
+	return strconv.FormatUint(binary.BigEndian.Uint64(number[:]), 10)
+}
+
 func (f *wholeFile) inPlace() bool {
 	own, err := f.Stat()
 	if err != nil {
@@ -134,7 +165,7 @@ func (f *wholeFile) inPlace() bool {
 func (f *wholeFile) discard() {
 	// The failure that led here is the one to tell about.
 	_ = f.Close()
-	_ = os.Remove(f.Name())
+	_ = os.RemoveAll(f.Name())
 }
 
 func (f *wholeFile) keep() error {
