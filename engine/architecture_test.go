@@ -22,7 +22,7 @@ var mayImport = map[string]struct{ own, never []string }{
 	"engine/coordinate": {never: []string{"net/", "os", "os/exec"}},
 	"engine/copkg": {
 		own:   []string{"engine/archive", "engine/coordinate", "engine/pack"},
-		never: []string{"net/", "os/exec", "github.com/urfave/", "log", "log/"},
+		never: []string{"net", "net/http", "os/exec", "github.com/urfave/", "log", "log/"},
 	},
 	"engine/dependency": {never: []string{"os/exec", "github.com/docker/", "github.com/urfave/", "log", "log/"}},
 	"engine/buildpack": {
@@ -79,7 +79,7 @@ var mayImport = map[string]struct{ own, never []string }{
 		own: []string{
 			"engine", "engine/driver", "engine/driver/docker", "engine/envvar", "engine/secrets", "packs",
 			"engine/lint", "engine/scaffold", "engine/broker", "engine/broker/dashboard", "engine/broker/store",
-			"engine/archive", "engine/servicearchive",
+			"engine/archive", "engine/copkg", "engine/dependency", "engine/servicearchive",
 		},
 		never: []string{"github.com/docker/docker/"},
 	},

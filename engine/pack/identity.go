@@ -1,6 +1,9 @@
 package pack
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // Identity is what a package of the pack is called by. All of it is written in
 // servicepack.yaml: a name that comes from a folder would change with it.
@@ -33,6 +36,12 @@ func (d *Dir) Identity() (Identity, error) {
 	}
 	return Identity{Group: d.written.Group.value, Name: d.written.Name.value, Version: d.written.Version.value}, nil
 }
+
+// Dependencies returns the files that servicepack.yaml lists for packages.
+func (d *Dir) Dependencies() []Dependency { return slices.Clone(d.static.Dependencies) }
+
+// Fault says that the pack is at fault, in words of somebody who looked at it.
+func (d *Dir) Fault(fault *Error) error { return fault.in(d.given) }
 
 // IdentityError says why group, name or version, which the key tells, cannot be
 // what it is.

@@ -30,6 +30,7 @@ type backend interface {
 	binder
 	logger
 	packInspector
+	packOpener
 	packLister
 	packTester
 	packChecker

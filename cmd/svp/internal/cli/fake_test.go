@@ -53,6 +53,13 @@ func (f *fakeBackend) CheckPack(_ context.Context, pack string, check func(engin
 	return check(engine.FaultyPack{})
 }
 
+func (f *fakeBackend) WithPack(_ context.Context, op, pack string, _ func(engine.OpenedPack) error) error {
+	f.record("WithPack", op, pack)
+	return f.err
+}
+
+func (f *fakeBackend) DependencyCache() string { return "cache" }
+
 func (f *fakeBackend) Close() error { return nil }
 
 func (f *fakeBackend) Build(_ context.Context, o engine.BuildOptions) (engine.BuildResult, error) {

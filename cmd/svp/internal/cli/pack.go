@@ -22,7 +22,7 @@ type packLister interface {
 func newPackCommand(w *wiring) *command {
 	return &command{
 		name: "pack", topic: topicSteps, summary: "Look into packs",
-		children: []*command{newPackInspectCommand(w), newPackLintCommand(w), newPackTestCommand(w)},
+		children: []*command{newPackInspectCommand(w), newPackPackageCommand(w), newPackLintCommand(w), newPackTestCommand(w)},
 	}
 }
 
