@@ -53,6 +53,10 @@ var mayImport = map[string]struct{ own, never []string }{
 		own:   []string{"engine/envvar", "engine/pack", "engine/secrets"},
 		never: []string{"net/http", "github.com/docker/", "github.com/urfave/", "log", "log/"},
 	},
+	"engine/packtest": {
+		own:   []string{"engine", "engine/envvar", "engine/pack", "engine/secrets"},
+		never: []string{"net", "net/http", "os", "os/exec", "github.com/urfave/", "log", "log/"},
+	},
 	"engine/scaffold": {own: []string{"engine/pack"}, never: []string{"net", "net/", "os/exec", "github.com/docker/", "github.com/urfave/"}},
 	"engine/plan": {
 		own:   []string{"engine/pack", "engine/driver", "engine/envvar"},
@@ -78,7 +82,7 @@ var mayImport = map[string]struct{ own, never []string }{
 	"cmd/svp/internal/cli": {
 		own: []string{
 			"engine", "engine/driver", "engine/driver/docker", "engine/envvar", "engine/secrets", "packs",
-			"engine/lint", "engine/scaffold", "engine/broker", "engine/broker/dashboard", "engine/broker/store",
+			"engine/lint", "engine/packtest", "engine/scaffold", "engine/broker", "engine/broker/dashboard", "engine/broker/store",
 			"engine/archive", "engine/copkg", "engine/dependency", "engine/servicearchive",
 		},
 		never: []string{"github.com/docker/docker/"},

@@ -7,6 +7,7 @@ import (
 	"io"
 
 	"github.com/servicepack/svp/engine/driver"
+	"github.com/servicepack/svp/engine/plan"
 )
 
 // Exposed is a text that everybody can read who may use the container host.
@@ -14,6 +15,10 @@ type Exposed struct {
 	Where string // "the log of container svp-shop"
 	Text  []byte
 }
+
+// ContainerName is the container in which an instance of that name is set up, and
+// in which its only component, or none of several, runs.
+func ContainerName(instance string) string { return plan.ContainerName(instance) }
 
 // Exposed gives what the host tells about an instance: its containers, their logs,
 // its image and the base image, with their histories.

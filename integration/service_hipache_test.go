@@ -26,6 +26,7 @@ func TestHipache(t *testing.T) {
 			"add":    {args: []string{"added.example", "http://127.0.0.1:9"}},
 			"check":  {args: []string{kept}, want: "HTTP/1.1 200 OK"},
 			"remove": {args: []string{"added.example"}},
+			"sample": {},
 			"dead":   {},
 		},
 		connect: sites.connect,

@@ -29,6 +29,7 @@ func TestMariaDB(t *testing.T) {
 			"status":    {want: "version"},
 			"tables":    {want: "notes"},
 			"processes": {want: "SHOW FULL PROCESSLIST"},
+			"sample":    {},
 			"check":     {want: "OK"},
 			"timezones": {want: "time zones"},
 			"admin":     {args: []string{"-BNe", "select current_user()"}, want: "root@localhost"},

@@ -29,6 +29,7 @@ func TestMemcached(t *testing.T) {
 			"keys":     {want: kept + " 0"},
 			"slabs":    {want: "chunk_size"},
 			"settings": {want: "maxbytes"},
+			"sample":   {},
 			"flush":    {test: testFlush},
 		},
 		connect: connectMemcached,

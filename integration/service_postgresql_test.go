@@ -38,6 +38,7 @@ var postgresqlCommands = map[string]extraUse{
 	"activity":   {want: "pid"},
 	"locks":      {want: "waits_for_pids"},
 	"cancel":     {test: testCancel},
+	"sample":     {},
 	"vacuum":     {},
 	"schema":     {want: "CREATE TABLE public.notes"},
 	"extensions": {want: "hstore"},

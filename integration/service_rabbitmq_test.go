@@ -29,6 +29,7 @@ func TestRabbitMQ(t *testing.T) {
 			"connections": {},
 			"definitions": {want: `"` + kept + `"`},
 			"plugins":     {want: "rabbitmq_management"},
+			"sample":      {},
 			"purge":       {test: testPurge},
 			"ctl":         {args: []string{"list_vhosts"}, want: "app"},
 		},

@@ -27,6 +27,7 @@ func TestRedis(t *testing.T) {
 			"slowlog": {args: []string{"1"}},
 			"monitor": {test: testMonitor},
 			"compact": {},
+			"sample":  {},
 			"flush":   {test: testFlush},
 		},
 		connect: connectRedis,

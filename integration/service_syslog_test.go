@@ -179,6 +179,10 @@ func (d drain) testExtra(t *testing.T) {
 		t.Errorf("the message became %q", line)
 	}
 	svp(t, "extra", d.name, "send").Require(t, 2)
+	svp(t, "extra", d.name, "sample").Require(t, 0)
+	if lines := d.show(t, "sample"); len(lines) != 1 {
+		t.Errorf("the sample is in %d lines: %q", len(lines), lines)
+	}
 	for command, want := range map[string]string{"sources": " org.space.shop 4a8d\n", "size": "of 1000000\n", "help": "sources: "} {
 		if result := svp(t, "extra", d.name, command).Require(t, 0); !strings.Contains(result.Stdout, want) {
 			t.Errorf("output lacks %q: %s", want, result)
