@@ -59,10 +59,10 @@ func TestCommandsAskTheEngine(t *testing.T) {
 		"update shop --plan big":                      "Update {Name:shop Pack: Plan:big Parameters:map[] Timeout:0s}",
 		"update shop --parameter a=b= --parameter c=": "Update {Name:shop Pack: Plan: Parameters:map[a:b= c:] Timeout:0s}",
 		"update shop -b ./p --plan big --timeout 5m":  "Update {Name:shop Pack:./p Plan:big Parameters:map[] Timeout:5m0s}",
-		"up ./p":                 "Up {Pack:./p Name: Plan: Parameters:map[] Secrets:[] Publish:[] Public:false Timeout:0s}",
-		"up ./p --parameter a=b": "Up {Pack:./p Name: Plan: Parameters:map[a:b] Secrets:[] Publish:[] Public:false Timeout:0s}",
+		"up ./p":                 "Up {Pack:./p Name: Plan: Parameters:map[] Secrets:[] Publish:[] Public:false Temporary:false Offline:false Timeout:0s}",
+		"up ./p --parameter a=b": "Up {Pack:./p Name: Plan: Parameters:map[a:b] Secrets:[] Publish:[] Public:false Temporary:false Offline:false Timeout:0s}",
 		"up p shop --plan big --secret A=s --public -p 80": "Up {Pack:p Name:shop Plan:big Parameters:map[] " +
-			"Secrets:[{Name:A Value:[redacted]}] Publish:[{HostPort:0 Container:{Number:80 Protocol:tcp}}] Public:true Timeout:0s}",
+			"Secrets:[{Name:A Value:[redacted]}] Publish:[{HostPort:0 Container:{Number:80 Protocol:tcp}}] Public:true Temporary:false Offline:false Timeout:0s}",
 		"setup -b p -i base -t one --secret A=s": "Setup {Pack:p Base:base Tag:one Plan: " +
 			"Secrets:[{Name:A Value:[redacted]}] Timeout:0s}",
 		"run -i one -n shop -p 81:80/udp": "Run {Image:one Name:shop Publish:[{HostPort:81 Container:{Number:80 Protocol:udp}}] " +
