@@ -234,7 +234,7 @@ func namedIn(text string) []string {
 		words := strings.Fields(found[1])
 		arguments := positional(words[1:])
 		switch words[0] {
-		case "list", "help", "version", "pack", "ports", "os", "gc", "completion", "broker":
+		case "list", "help", "version", "pack", "archive", "ports", "os", "gc", "completion", "broker":
 		case "build", "setup", "run":
 			for i, word := range words[:len(words)-1] {
 				if slices.Contains([]string{"-n", "-i", "-t"}, word) {
