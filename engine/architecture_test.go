@@ -34,6 +34,7 @@ var mayImport = map[string]struct{ own, never []string }{
 		never: []string{"os/exec", "github.com/docker/", "github.com/urfave/"},
 	},
 	"engine/registry": {never: []string{"os", "os/exec", "github.com/docker/", "github.com/urfave/"}},
+	"engine/registry/registrytest": {never: []string{"os", "os/exec"}},
 	"engine/packages": {
 		own: []string{
 			"engine/archive", "engine/coordinate", "engine/copkg", "engine/dependency", "engine/pack", "engine/registry",

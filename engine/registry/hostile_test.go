@@ -136,7 +136,7 @@ func TestAHostileRegistryIsRefused(t *testing.T) {
 			if _, _, err := c.Push(t.Context(), ref, upload(zip)); err != nil {
 				t.Fatal(err)
 			}
-			f.answer = test.answer
+			f.Answer = test.answer
 			written, err := pull(t, c, ref)
 			if !errors.Is(err, test.want) || !strings.HasPrefix(err.Error(), ref.String()+": ") {
 				t.Errorf("the error is %v, want %v", err, test.want)
@@ -155,7 +155,7 @@ func TestARegistryThatIsTooSlowAltogether(t *testing.T) {
 	if _, _, err := c.Push(t.Context(), ref, upload(strings.Repeat("x", 1<<20))); err != nil {
 		t.Fatal(err)
 	}
-	f.answer = onBlobs(func(w http.ResponseWriter, r *http.Request) {
+	f.Answer = onBlobs(func(w http.ResponseWriter, r *http.Request) {
 		for r.Context().Err() == nil { // a byte now and then, so that it never stalls
 			_, _ = io.WriteString(w, "x")
 			w.(http.Flusher).Flush()
@@ -174,7 +174,7 @@ func TestARegistryThatIsTooSlowAltogether(t *testing.T) {
 func TestNobodyThere(t *testing.T) {
 	f := newFakeRegistry(t)
 	ref := f.reference(t, "timber:1")
-	f.Close()
+	f.server.Close()
 	c := newClient(t, Options{})
 	_, err := c.Resolve(t.Context(), ref)
 	_, _, pushErr := c.Push(t.Context(), ref, upload("x"))

@@ -3,6 +3,7 @@ package registry
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"strings"
 
 	"github.com/opencontainers/go-digest"
@@ -20,6 +21,8 @@ const (
 	AnnotationCoordinate = "org.servicepack.coordinate"
 	// AnnotationPackDigest is the digest of the pack in it.
 	AnnotationPackDigest = "org.servicepack.pack.digest"
+	// AnnotationSignature holds the signature of the zip file.
+	AnnotationSignature = "org.servicepack.signature"
 )
 
 // Package is a package in a registry, as its manifest describes it.
@@ -27,10 +30,11 @@ type Package struct {
 	Digest string // of the manifest: "sha256:…"
 	SHA256 string // of the zip file, in hex
 	Size   int64  // of the zip file
-	// Coordinate and PackDigest are what the manifest says, which nobody has
-	// checked; they may be empty.
+	// Coordinate, PackDigest and Signature are what the manifest says, which
+	// nobody has checked; they may be empty.
 	Coordinate string
 	PackDigest string
+	Signature  string
 }
 
 func (p Package) layer() ocispec.Descriptor {
@@ -42,13 +46,10 @@ func (p Package) layer() ocispec.Descriptor {
 func writeManifest(file string, p Package) ([]byte, error) {
 	layer := p.layer()
 	layer.Annotations = map[string]string{ocispec.AnnotationTitle: file}
-	annotations := map[string]string{}
-	if p.Coordinate != "" {
-		annotations[AnnotationCoordinate] = p.Coordinate
+	annotations := map[string]string{
+		AnnotationCoordinate: p.Coordinate, AnnotationPackDigest: p.PackDigest, AnnotationSignature: p.Signature,
 	}
-	if p.PackDigest != "" {
-		annotations[AnnotationPackDigest] = p.PackDigest
-	}
+	maps.DeleteFunc(annotations, func(_, value string) bool { return value == "" })
 	return json.Marshal(ocispec.Manifest{
 		Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ocispec.MediaTypeImageManifest, ArtifactType: ArtifactType,
 		Config: ocispec.DescriptorEmptyJSON, Layers: []ocispec.Descriptor{layer}, Annotations: annotations,
@@ -79,6 +80,7 @@ func readManifest(content []byte) (Package, error) {
 	return Package{
 		Digest: digest.FromBytes(content).String(), SHA256: layer.Digest.Encoded(), Size: layer.Size,
 		Coordinate: manifest.Annotations[AnnotationCoordinate], PackDigest: manifest.Annotations[AnnotationPackDigest],
+		Signature: manifest.Annotations[AnnotationSignature],
 	}, nil
 }
 

@@ -22,6 +22,7 @@ type Upload struct {
 	SHA256     string // in hex
 	Coordinate string // may be empty
 	PackDigest string
+	Signature  string // may be empty
 }
 
 // patienceWithUploads is how much longer than usual a registry may be silent that
@@ -53,7 +54,7 @@ func (c *Client) Push(ctx context.Context, ref Reference, u Upload) (pushed Pack
 }
 
 func (c *Client) push(ctx context.Context, ref Reference, u Upload) (Package, error) {
-	pushed := Package{SHA256: u.SHA256, Size: u.Size, Coordinate: u.Coordinate, PackDigest: u.PackDigest}
+	pushed := Package{SHA256: u.SHA256, Size: u.Size, Coordinate: u.Coordinate, PackDigest: u.PackDigest, Signature: u.Signature}
 	manifest, err := writeManifest(u.Name, pushed)
 	if err != nil {
 		return Package{}, err

@@ -37,7 +37,7 @@ func ParseReference(text string) (Reference, error) {
 	case parsed.Reference == "":
 		return Reference{}, fmt.Errorf("%w: %q names no tag", ErrReference, text)
 	case strings.Contains(path, "@") && !strings.HasPrefix(parsed.Reference, "sha256:"):
-		return Reference{}, fmt.Errorf("%w: %q: a digest begins with sha256:", ErrReference, text)
+		return Reference{}, fmt.Errorf("%w: %q has no digest of SHA-256", ErrReference, text)
 	}
 	return Reference{parsed}, nil
 }
@@ -70,3 +70,6 @@ func (r Reference) onLoopback() bool {
 	address, err := netip.ParseAddr(strings.Trim(host, "[]"))
 	return host == "localhost" || err == nil && address.IsLoopback()
 }
+
+// Repository is the name of the repository, without the registry's.
+func (r Reference) Repository() string { return r.parsed.Repository }

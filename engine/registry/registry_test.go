@@ -29,7 +29,7 @@ func TestWhatIsPushedComesBack(t *testing.T) {
 			t.Errorf("%s: %q, %v", ref, got.String(), err)
 		}
 	}
-	if pushed.Coordinate != "org.cloudname:timber:1.2.3" || !strings.HasPrefix(pushed.PackDigest, "sha256:abab") || pushed.SHA256 != sumOf([]byte("a zip file")) {
+	if pushed.Coordinate != "org.cloudname:timber:1.2.3" || !strings.HasPrefix(pushed.PackDigest, "sha256:abab") || pushed.Signature == "" || pushed.SHA256 != sumOf([]byte("a zip file")) {
 		t.Errorf("the manifest says %+v", pushed)
 	}
 }
@@ -48,7 +48,7 @@ func TestATagKeepsItsContents(t *testing.T) {
 	if _, _, err := c.Push(t.Context(), ref, upload("second")); !errors.Is(err, ErrOther) {
 		t.Errorf("other contents: %v", err)
 	}
-	f.manifests["image"] = []byte(`{"schemaVersion":2,"config":{"mediaType":"application/vnd.oci.image.config.v1+json"},"layers":[]}`)
+	f.Put("image", []byte(`{"schemaVersion":2,"config":{"mediaType":"application/vnd.oci.image.config.v1+json"},"layers":[]}`))
 	if _, _, err := c.Push(t.Context(), f.reference(t, "timber:image"), upload("first")); !errors.Is(err, ErrOther) {
 		t.Errorf("over an image: %v", err)
 	}
@@ -81,15 +81,15 @@ func TestNothingIsUploadedTwice(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	uploads := slices.DeleteFunc(slices.Clone(f.requests), func(request string) bool { return !strings.HasPrefix(request, "POST") })
+	uploads := slices.DeleteFunc(f.Requests(), func(request string) bool { return !strings.HasPrefix(request, "POST") })
 	if len(uploads) != 2 { // the layer and the empty configuration
-		t.Errorf("%d uploads: %q", len(uploads), f.requests)
+		t.Errorf("%d uploads: %q", len(uploads), f.Requests())
 	}
 }
 
 func TestCredentialsComeFromDockersConfiguration(t *testing.T) {
 	f := newFakeRegistry(t)
-	f.answer = func(w http.ResponseWriter, r *http.Request) bool {
+	f.Answer = func(w http.ResponseWriter, r *http.Request) bool {
 		if name, password, _ := r.BasicAuth(); name == "ann" && password == "hush-hush" {
 			return false
 		}
@@ -107,7 +107,7 @@ func TestCredentialsComeFromDockersConfiguration(t *testing.T) {
 	for password, want := range map[string]error{"hush-hush": nil, "wrong-one": ErrUnauthorized} {
 		config := t.TempDir()
 		known := base64.StdEncoding.EncodeToString([]byte("ann:" + password))
-		text := `{"auths":{"` + strings.TrimPrefix(f.URL, "http://") + `":{"auth":"` + known + `"}}}`
+		text := `{"auths":{"` + f.server.Listener.Addr().String() + `":{"auth":"` + known + `"}}}`
 		if err := os.WriteFile(filepath.Join(config, "config.json"), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}

@@ -1,0 +1,37 @@
+package packages
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// makeReadOnly lets nobody write to what is in the folder. The folder itself stays
+// as it is, so that it can be moved.
+func makeReadOnly(folder string) error {
+	return filepath.WalkDir(folder, func(file string, entry fs.DirEntry, err error) error {
+		if err != nil || file == folder || entry.Type()&fs.ModeSymlink != 0 {
+			return err
+		}
+		info, err := entry.Info()
+		if err != nil {
+			return err
+		}
+		return os.Chmod(file, info.Mode().Perm()&0o555)
+	})
+}
+
+// removeTree removes a folder in which nobody can write.
+func removeTree(folder string) error {
+	err := filepath.WalkDir(folder, func(file string, entry fs.DirEntry, err error) error {
+		if err != nil || !entry.IsDir() {
+			return err
+		}
+		return os.Chmod(file, 0o700) //nolint:gosec // a folder needs the third bit
+	})
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return os.RemoveAll(folder)
+}

@@ -1,0 +1,88 @@
+package packages
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/servicepack/svp/engine/archive"
+	"github.com/servicepack/svp/engine/pack"
+)
+
+// unpackZip extracts a package in the stage and returns the folder, of that name.
+func (s *stage) unpackZip(ctx context.Context, file *os.File, name string) (folder string, err error) {
+	info, err := file.Stat()
+	if err != nil {
+		return "", err
+	}
+	root, err := s.root(name)
+	if err != nil {
+		return "", err
+	}
+	defer root.Close()
+	_, err = archive.ExtractZip(ctx, file, info.Size(), root, archive.DefaultLimits)
+	return root.Name(), err
+}
+
+// openPack opens an unpacked folder as a pack. Errors speak of it by the name that
+// the user gave it.
+func openPack(folder, called string) (opened *pack.Dir, digest string, err error) {
+	opened, err = pack.Open(folder)
+	if err == nil {
+		digest, err = opened.Digest()
+	}
+	return opened, digest, renamed(err, called)
+}
+
+// renamed lets an error of a pack speak of it by another name than its folder's.
+func renamed(err error, called string) error {
+	var invalid *pack.Error
+	if !errors.As(err, &invalid) {
+		return err
+	}
+	other := *invalid
+	other.Pack = called
+	return &other
+}
+
+// sum reads a file from its beginning and returns its SHA-256 in hex.
+func sum(ctx context.Context, file *os.File) (string, int64, error) {
+	if _, err := file.Seek(0, io.SeekStart); err != nil {
+		return "", 0, err
+	}
+	hash := sha256.New()
+	size, err := io.CopyBuffer(hash, plainReader{ctx, file}, make([]byte, 256<<10))
+	return hex.EncodeToString(hash.Sum(nil)), size, err
+}
+
+// plainReader keeps io.Copy to the buffer that it is given, and ends when the
+// context does.
+type plainReader struct {
+	ctx  context.Context //nolint:containedctx // it lives as long as the call that it belongs to
+	from io.Reader
+}
+
+func (r plainReader) Read(p []byte) (int, error) {
+	if r.ctx.Err() != nil {
+		return 0, context.Cause(r.ctx)
+	}
+	return r.from.Read(p)
+}
+
+// checkUnchanged makes sure that an installed pack is as it was: a disk that was
+// not shut down properly, or somebody with the right to, may have changed it.
+func checkUnchanged(folder, called string, record Record) error {
+	_, digest, err := openPack(folder, called)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrChangedSince, err)
+	}
+	if digest != record.PackDigest {
+		return fmt.Errorf("%w: %s", ErrChangedSince, filepath.Clean(folder))
+	}
+	return nil
+}
