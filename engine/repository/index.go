@@ -82,8 +82,16 @@ func indexProblem(err error) error {
 	if errors.As(err, &syntax) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return fmt.Errorf("%w: the index is not JSON", ErrInvalid)
 	}
-	return fmt.Errorf("%w: the index: %s", ErrInvalid, strings.TrimPrefix(err.Error(), "json: "))
+	text := strings.TrimPrefix(err.Error(), "json: ")
+	if len(text) > maxProblem {
+		text = strings.ToValidUTF8(text[:maxProblem], "") + "…"
+	}
+	return fmt.Errorf("%w: the index: %s", ErrInvalid, text)
 }
+
+// maxProblem is how much of what is wrong with an index an error shows: it may
+// hold words of the index.
+const maxProblem = 200
 
 func (d indexDocument) index() (Index, error) {
 	var index Index

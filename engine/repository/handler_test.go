@@ -1,0 +1,251 @@
+package repository_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/servicepack/svp/engine/repository"
+	"github.com/servicepack/svp/engine/secrets"
+)
+
+// lines is a log that can be read while it is written.
+type lines struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+// start serves the folder, and returns its address and log.
+func start(t testing.TB, folder string, o repository.HandlerOptions) (base string, log *lines) {
+	t.Helper()
+	log = &lines{}
+	o.Log = slog.New(slog.NewJSONHandler(log, nil))
+	handler, err := repository.NewHandler(folder, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(handler)
+	t.Cleanup(func() {
+		server.Close()
+		if err := handler.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return server.URL, log
+}
+
+func ask(t testing.TB, method, url string, header map[string]string) (*http.Response, string) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), method, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, value := range header {
+		request.Header.Set(name, value)
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return response, string(body)
+}
+
+func TestTheHandlerServesARepository(t *testing.T) {
+	t.Parallel()
+	folder := filled(t)
+	large := strings.Repeat("0123456789", 1<<20)
+	publish(t, folder, item(t, version("2"), large))
+	base, log := start(t, folder, repository.HandlerOptions{})
+	for path, kind := range map[string]string{
+		"index.json": "application/json", timberPath: "application/zip", timberPath + ".sha256": "text/plain; charset=utf-8",
+		timberPath + ".minisig": "text/plain; charset=utf-8", strings.ReplaceAll(timberPath, "1.2.3", "2"): "application/zip",
+	} {
+		want := tree(t, folder)[path]
+		response, body := ask(t, http.MethodGet, base+"/"+path, nil)
+		if response.StatusCode != 200 || body != want || response.Header.Get("Content-Type") != kind ||
+			response.ContentLength != int64(len(want)) || response.Header.Get("X-Content-Type-Options") != "nosniff" {
+			t.Errorf("GET %s: %s, %d bytes of %d: %v", path, response.Status, len(body), len(want), response.Header)
+		}
+		etag := response.Header.Get("Etag")
+		if response, body := ask(t, http.MethodHead, base+"/"+path, nil); response.StatusCode != 200 || body != "" || response.ContentLength != int64(len(want)) {
+			t.Errorf("HEAD %s: %s %q", path, response.Status, body)
+		}
+		if response, body := ask(t, http.MethodGet, base+"/"+path, map[string]string{"Range": "bytes=4-8"}); response.StatusCode != 206 || body != want[4:9] {
+			t.Errorf("range of %s: %s %q", path, response.Status, body)
+		}
+		if response, _ := ask(t, http.MethodGet, base+"/"+path, map[string]string{"If-None-Match": etag}); response.StatusCode != 304 {
+			t.Errorf("again %s: %s", path, response.Status)
+		}
+		if response, body := ask(t, http.MethodGet, base+"/"+path, map[string]string{"Range": "bytes=4-8", "If-Range": `"another"`}); response.StatusCode != 200 || body != want {
+			t.Errorf("range of another %s: %s", path, response.Status)
+		}
+		if response, _ := ask(t, http.MethodGet, base+"/"+path, map[string]string{"Range": "bytes=99999999-"}); response.StatusCode != 416 {
+			t.Errorf("range beyond %s: %s", path, response.Status)
+		}
+	}
+	first := strings.SplitN(log.String(), "\n", 2)[0]
+	var line struct {
+		Msg, Method, Path, Client string
+		Status                    int
+		Bytes                     int
+	}
+	if err := json.Unmarshal([]byte(first), &line); err != nil || line.Msg != "served" || line.Method != "GET" || line.Status != 200 ||
+		line.Bytes != len(tree(t, folder)[line.Path[1:]]) || !strings.HasPrefix(line.Client, "127.0.0.1:") {
+		t.Errorf("log: %s: %+v, %v", first, line, err)
+	}
+}
+
+// TestTheHandlerServesNothingElse tries what a folder may hold beside packages, and
+// what lies outside.
+func TestTheHandlerServesNothingElse(t *testing.T) {
+	t.Parallel()
+	folder := filled(t)
+	secret := filepath.Join(filepath.Dir(folder), "secret")
+	write(t, secret, "secret")
+	for name, text := range map[string]string{
+		"README": "secret", ".htpasswd": "secret", ".svp-new-A/timber-1-copkg.zip": "secret", ".git/a/1/a-1-copkg.zip": "secret",
+		"org/cloudname/timber/1.2.3/notes.txt": "secret", "org/timber-1-copkg.zip": "secret", "index.json.old": "secret",
+	} {
+		write(t, filepath.Join(folder, name), text)
+	}
+	links := map[string]string{
+		"org/cloudname/timber/3/timber-3-copkg.zip": secret, "org/cloudname/timber/4/timber-4-copkg.zip": "../../../../README",
+		"org/linked": filepath.Dir(folder), "org/cloudname/timber/5/timber-5-copkg.zip": "/dev/zero",
+	}
+	for name, to := range links {
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(folder, name)), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Symlink(to, filepath.Join(folder, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.MkdirAll(filepath.Join(folder, "org/cloudname/timber/6/timber-6-copkg.zip"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	base, _ := start(t, folder, repository.HandlerOptions{})
+	for _, path := range []string{
+		"", "/", "/org", "/org/", "/org/cloudname/timber/1.2.3/", "/README", "/.htpasswd", "/.svp-lock", "/.svp-new-A/timber-1-copkg.zip",
+		"/.git/a/1/a-1-copkg.zip", "/org/cloudname/timber/1.2.3/notes.txt", "/org/timber-1-copkg.zip", "/index.json.old", "/index.json/",
+		"/index.json.sha256", "/org/linked/1/linked-1-copkg.zip", "/org/cloudname/timber/3/timber-3-copkg.zip",
+		"/org/cloudname/timber/4/timber-4-copkg.zip", "/org/cloudname/timber/5/timber-5-copkg.zip", "/org/cloudname/timber/6/timber-6-copkg.zip",
+		"/../secret", "/%2e%2e/secret", "/..%2fsecret", "//index.json", "/./index.json", "/x/../index.json", "/org/cloudname/../cloudname/timber/1.2.3/timber-1.2.3-copkg.zip",
+		"/org//cloudname/timber/1.2.3/timber-1.2.3-copkg.zip", "/" + timberPath + "/", "/" + timberPath + ".sha256.sha256", "/" + timberPath + "%00", "/index.json%00.zip",
+		"/org/cloudname/timber/9/timber-9-copkg.zip",
+	} {
+		status, body := raw(t, base, "GET "+path+" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+		if status != 404 && status != 400 || strings.Contains(body, "secret") || strings.Contains(body, contents) || strings.Contains(body, "format") {
+			t.Errorf("GET %s: %d %q", path, status, body)
+		}
+	}
+	for _, method := range []string{"PUT", "POST", "DELETE", "OPTIONS", "PROPFIND"} {
+		if response, _ := ask(t, method, base+"/index.json", nil); response.StatusCode != 405 || response.Header.Get("Allow") != "GET, HEAD" {
+			t.Errorf("%s: %s", method, response.Status)
+		}
+	}
+}
+
+// raw sends a request as it is: no client cleans its path.
+func raw(t testing.TB, base, request string) (status int, answer string) {
+	t.Helper()
+	connection, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", strings.TrimPrefix(base, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer connection.Close()
+	if _, err := io.WriteString(connection, request); err != nil {
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(connection)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := fmt.Sscanf(string(text), "HTTP/1.1 %d ", &status); err != nil {
+		t.Fatalf("%q: %v", text, err)
+	}
+	return status, string(text)
+}
+
+func TestOnlyWhoIsLetInReads(t *testing.T) {
+	t.Parallel()
+	folder := filled(t)
+	base, log := start(t, folder, repository.HandlerOptions{Allow: func(username, given string) bool { return username == "me" && given == password }})
+	for name, header := range map[string]map[string]string{
+		"nobody": nil, "no Basic": {"Authorization": "Bearer " + password}, "wrong": {"Authorization": "Basic bWU6d3Jvbmc="},
+	} {
+		for _, path := range []string{"/index.json", "/nosuch", "/" + timberPath} {
+			response, body := ask(t, http.MethodGet, base+path, header)
+			if response.StatusCode != 401 || !strings.HasPrefix(response.Header.Get("WWW-Authenticate"), "Basic ") || strings.Contains(body, contents) {
+				t.Errorf("%s: %s: %s %q", name, path, response.Status, body)
+			}
+		}
+	}
+	var to target
+	c := client(t, repository.Location{URL: base, Username: "me", Password: secrets.New(password)}, quick)
+	if _, err := c.Fetch(t.Context(), timber, &to); err != nil || to.String() != contents {
+		t.Errorf("%q, %v", to.String(), err)
+	}
+	if text := log.String(); strings.Contains(text, password) || strings.Contains(text, "bWU6") || !strings.Contains(text, `"user":"me"`) {
+		t.Errorf("log:\n%s", text)
+	}
+}
+
+// TestAClientThatTakesNothingIsGivenUp, and leaves its place to another.
+func TestAClientThatTakesNothingIsGivenUp(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	publish(t, folder, item(t, timber, strings.Repeat("x", 64<<20)))
+	base, log := start(t, folder, repository.HandlerOptions{Requests: 1, Stall: 300 * time.Millisecond})
+	connection, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", strings.TrimPrefix(base, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer connection.Close()
+	if _, err := io.WriteString(connection, "GET /"+timberPath+" HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := connection.Read(make([]byte, 1)); err != nil {
+		t.Fatal(err)
+	}
+	if response, _ := ask(t, http.MethodGet, base+"/index.json", nil); response.StatusCode != 503 || response.Header.Get("Retry-After") == "" {
+		t.Errorf("while the only place is taken: %s", response.Status)
+	}
+	again := time.NewTicker(10 * time.Millisecond)
+	defer again.Stop()
+	for deadline := time.Now().Add(time.Minute); ; <-again.C {
+		if response, _ := ask(t, http.MethodGet, base+"/index.json", nil); response.StatusCode == 200 {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the client still has its place:\n%s", log)
+		}
+	}
+}
