@@ -64,7 +64,7 @@ func ExtractTarGz(ctx context.Context, r io.Reader, root *os.Root, l Limits) ([]
 
 // readTarGz reads the archive, and extracts it where there is a target.
 func readTarGz(ctx context.Context, r io.Reader, target *target, l Limits) ([]Entry, error) {
-	compressed, err := gzip.NewReader(bufio.NewReaderSize(r, 256<<10))
+	compressed, err := gzip.NewReader(bufio.NewReaderSize(r, 64<<10))
 	if err != nil {
 		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, gzip.ErrHeader) {
 			return nil, damagedf("", "not a tar.gz archive, or one that is cut off")
@@ -137,6 +137,9 @@ type tarReader struct {
 func (t *tarReader) entries(ctx context.Context) ([]Entry, error) {
 	var entries []Entry
 	for {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
 		header, err := t.tar.Next()
 		switch {
 		case errors.Is(err, io.EOF):
