@@ -71,6 +71,8 @@ func readError(name string, err error) error {
 		return damagedf(name, "the archive is cut off")
 	case errors.Is(err, zip.ErrChecksum), errors.Is(err, gzip.ErrChecksum):
 		return damagedf(name, "its checksum is wrong")
+	case errors.Is(err, zip.ErrFormat) && name != "":
+		return damagedf(name, "it is not what the archive says")
 	case errors.As(err, &corrupt), errors.Is(err, tar.ErrHeader), errors.Is(err, zip.ErrFormat), errors.Is(err, gzip.ErrHeader):
 		return damagedf(name, "the archive is damaged: %v", err)
 	}

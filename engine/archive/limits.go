@@ -17,6 +17,9 @@ type Limits struct {
 // DefaultLimits are far beyond any pack with its dependencies.
 var DefaultLimits = Limits{Entries: 50000, Total: 8 << 30, File: 3 << 30}
 
+// bufferSize makes large files fast to copy.
+const bufferSize = 256 << 10
+
 // budget is what is left of the limits while an archive is read.
 type budget struct {
 	limits Limits
@@ -24,9 +27,7 @@ type budget struct {
 	buffer []byte
 }
 
-func newBudget(l Limits) *budget {
-	return &budget{limits: l, left: l.Total, buffer: make([]byte, 256<<10)}
-}
+func newBudget(l Limits) *budget { return &budget{limits: l, left: l.Total} }
 
 // declare refuses a file by the size that the archive says it has.
 func (b *budget) declare(name string, size int64) error {
@@ -47,6 +48,9 @@ func (b *budget) copy(ctx context.Context, w io.Writer, r io.Reader, name string
 	if err := b.declare(name, size); err != nil {
 		return err
 	}
+	if b.buffer == nil {
+		b.buffer = make([]byte, bufferSize)
+	}
 	copied, err := copyContent(ctx, w, io.LimitReader(r, size), b.buffer)
 	b.left -= copied
 	if err != nil {
@@ -58,7 +62,7 @@ func (b *budget) copy(ctx context.Context, w io.Writer, r io.Reader, name string
 	// Reads the end as well, where the checksum is.
 	switch n, err := io.ReadFull(r, b.buffer[:1]); {
 	case n > 0:
-		return damagedf(name, "it is longer than the archive says")
+		return damagedf(name, "it is not what the archive says")
 	case !errors.Is(err, io.EOF):
 		return readError(name, err)
 	}

@@ -82,13 +82,17 @@ func readDirectory(r io.ReaderAt, size int64, most int) (*zipDirectory, error) {
 
 // findDirectory reads the record that ends the file.
 func findDirectory(r io.ReaderAt, size int64) (*zipDirectory, error) {
+	const other = "not a zip archive, or one that is cut off"
+	if size < directoryEndLen {
+		return nil, damagedf("", other)
+	}
 	tail := make([]byte, min(size, directoryEndLen+most16))
 	if _, err := r.ReadAt(tail, size-int64(len(tail))); err != nil {
 		return nil, readError("", err)
 	}
 	at := bytes.LastIndex(tail, []byte(directoryEnd))
 	if at < 0 {
-		return nil, damagedf("", "not a zip archive, or one that is cut off")
+		return nil, damagedf("", other)
 	}
 	record := tail[at:]
 	if len(record) < directoryEndLen || len(record) != directoryEndLen+int(le16(record, 20)) {

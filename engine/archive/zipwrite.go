@@ -30,7 +30,7 @@ func WriteZip(ctx context.Context, w io.Writer, entries []Entry) error {
 	if err != nil {
 		return err
 	}
-	archive, buffer := zip.NewWriter(w), make([]byte, 256<<10)
+	archive, buffer := zip.NewWriter(w), make([]byte, bufferSize)
 	for _, entry := range prepared {
 		if err := writeZipEntry(ctx, archive, entry, buffer); err != nil {
 			return writingError(entry.Path, err)
