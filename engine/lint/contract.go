@@ -169,7 +169,8 @@ func (c *checker) checkPackaging() {
 	if broken := func(f Finding) bool { return f.Code == codeManifest }; slices.ContainsFunc(c.findings, broken) {
 		return
 	}
-	if c.desc.Group == "" || c.desc.Version == "" {
-		c.find(codeCoordinate, place{file: manifest}, "servicepack.yaml names no group and version")
+	var missing *pack.Error
+	if _, err := c.dir.Identity(); errors.As(err, &missing) {
+		c.findMend(codeCoordinate, place{file: manifest}, missing.Key+" is "+missing.Reason, missing.Hint)
 	}
 }

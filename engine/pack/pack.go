@@ -195,6 +195,17 @@ var (
 // maxName leaves a name usable for an instance.
 const maxName = 63
 
+// CheckName tells what keeps a text from being the name of a pack.
+func CheckName(name string) error {
+	switch {
+	case !namePattern.MatchString(name):
+		return fmt.Errorf("%s is not %s", quote(name), nameMeaning)
+	case len(name) > maxName:
+		return fmt.Errorf("%s is longer than %d characters", quote(name), maxName)
+	}
+	return nil
+}
+
 // folderName makes the name of a pack that declares none.
 func folderName(absolute string) (string, *Error) {
 	base := filepath.Base(absolute)

@@ -68,6 +68,12 @@ func ParsePort(s string) (Port, error) {
 
 var componentPattern = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]*$`)
 
+// CheckComponent tells what keeps a text from being the name of a component.
+func CheckComponent(name string) error {
+	_, err := parseComponent(name)
+	return err
+}
+
 func parseComponent(s string) (string, error) {
 	if !componentPattern.MatchString(s) {
 		return "", fmt.Errorf(`%s is not a component's name; it is lower-case letters, digits, "_" and "-", and begins with a letter or digit`, quote(s))

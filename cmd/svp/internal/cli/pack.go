@@ -22,7 +22,9 @@ type packLister interface {
 func newPackCommand(w *wiring) *command {
 	return &command{
 		name: "pack", topic: topicSteps, summary: "Look into packs",
-		children: []*command{newPackInspectCommand(w), newPackPackageCommand(w), newPackLintCommand(w), newPackTestCommand(w)},
+		children: []*command{
+			newPackInitCommand(w), newPackInspectCommand(w), newPackPackageCommand(w), newPackLintCommand(w), newPackTestCommand(w),
+		},
 	}
 }
 
