@@ -24,6 +24,12 @@ type configFile struct {
 	Progress string            `yaml:"progress"`
 	Timeout  string            `yaml:"timeout"`
 
+	Repositories []repositoryEntry `yaml:"repositories"`
+	TrustedKeys  []string          `yaml:"trusted_keys"`
+
+	PackageDir       string `yaml:"package_dir"`
+	RequireSignature bool   `yaml:"require_signature"`
+
 	path string
 }
 
@@ -72,7 +78,14 @@ func parseConfig(content io.Reader, path string) (configFile, error) {
 	if err := decoder.Decode(&config); err != nil && !errors.Is(err, io.EOF) {
 		return configFile{}, &usageError{text: configProblem(path, err)}
 	}
-	return config, nil
+	return config, config.checkRepositories()
+}
+
+// knownKeys are those of each part of the file.
+var knownKeys = map[string]string{
+	"configFile":      "host, network, ca_bundle, pack_path, os_images, progress, timeout, repositories, trusted_keys, " +
+		"package_dir, require_signature",
+	"repositoryEntry": "name, url, username, password_file, key",
 }
 
 // configProblem says FILE:LINE: what is wrong.
@@ -88,9 +101,10 @@ func configProblem(path string, err error) string {
 	if !found || !hasNumber {
 		return path + ": " + text
 	}
-	if key, unknown := strings.CutSuffix(problem, " not found in type cli.configFile"); unknown {
-		problem = "unknown key " + strings.TrimPrefix(key, "field ") +
-			"; known are host, network, ca_bundle, pack_path, os_images, progress, timeout"
+	for kind, known := range knownKeys {
+		if key, unknown := strings.CutSuffix(problem, " not found in type cli."+kind); unknown {
+			problem = "unknown key " + strings.TrimPrefix(key, "field ") + "; known are " + known
+		}
 	}
 	return path + ":" + number + ": " + problem
 }
