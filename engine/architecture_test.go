@@ -33,7 +33,7 @@ var mayImport = map[string]struct{ own, never []string }{
 		own:   []string{"engine/coordinate", "engine/secrets", "engine/signature"},
 		never: []string{"os/exec", "github.com/docker/", "github.com/urfave/"},
 	},
-	"engine/registry": {never: []string{"os", "os/exec", "github.com/docker/", "github.com/urfave/"}},
+	"engine/registry":              {never: []string{"os", "os/exec", "github.com/docker/", "github.com/urfave/"}},
 	"engine/registry/registrytest": {never: []string{"os", "os/exec"}},
 	"engine/packages": {
 		own: []string{
