@@ -197,7 +197,7 @@ func (s *stage) unpackServiceArchive(ctx context.Context, file *os.File) (folder
 	if _, err := file.Seek(0, io.SeekStart); err != nil {
 		return "", err
 	}
-	root, err := s.root("archive")
+	root, err := s.root(".archive") // no pack has a name that begins so
 	if err != nil {
 		return "", err
 	}
@@ -210,3 +210,6 @@ func (s *stage) unpackServiceArchive(ctx context.Context, file *os.File) (folder
 	folder = filepath.Join(s.path, nameOfFile(found.Name))
 	return folder, os.Rename(filepath.Join(root.Name(), found.Folder), folder)
 }
+
+// IsZip tells that a name is that of a zip file.
+func IsZip(name string) bool { return kindOfFile(name) == zipFile }

@@ -296,7 +296,7 @@ func TestLeftoversAreRemoved(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer running.discard()
-	leftovers := []string{".unpack-1/x/bin", ".remove-2/1.2.3/bin", "org/cloudname/timber/1.2.3---unpack/bin", "org/cloudname/timber/1.2.3---remove/bin"}
+	leftovers := []string{".svp-unpack-1/x/bin", ".svp-remove-2/1.2.3/bin", "org/cloudname/timber/1.2.3---unpack/bin", "org/cloudname/timber/1.2.3---remove/bin"}
 	for _, left := range leftovers {
 		folder := filepath.Join(s.config.Dir, left)
 		err := errors.Join(os.MkdirAll(folder, 0o755), os.WriteFile(filepath.Join(folder, "run"), nil, 0o444), os.Chmod(folder, 0o555))

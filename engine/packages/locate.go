@@ -20,7 +20,7 @@ const (
 
 // Knows tells that the text is of a kind that Locate takes: it looks like a
 // coordinate, a reference or the name of an archive.
-func (s *Store) Knows(text string) bool {
+func Knows(text string) bool {
 	return registry.IsReference(text) || kindOfFile(text) != noArchive || looksLikeCoordinate(text)
 }
 
@@ -45,9 +45,9 @@ func (s *Store) Locate(ctx context.Context, text string) (folder, origin string,
 
 // locatePackage finds the package among those that are installed, or installs it.
 func (s *Store) locatePackage(ctx context.Context, text string) (string, error) {
-	wanted, err := coordinate.ParsePattern(text)
+	wanted, err := ParsePattern(text)
 	if err != nil {
-		return "", fmt.Errorf("%w: %w", ErrName, err)
+		return "", err
 	}
 	there, err := s.findMatch(wanted)
 	if errors.Is(err, ErrNotInstalled) && len(s.config.Repositories) > 0 {

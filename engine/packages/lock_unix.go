@@ -22,5 +22,8 @@ func tryLock(file *os.File) (bool, error) {
 	return false, err
 }
 
-// canTell says that a lock tells what is in use from what was left behind.
-const canTell = true
+// isLeftover tells that nobody holds what its maker held. Where there are no locks
+// nobody can tell.
+func isLeftover(file *os.File) bool {
+	return syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) == nil
+}

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/servicepack/svp/engine/coordinate"
 )
@@ -131,4 +132,26 @@ func (s *Store) Pin(ctx context.Context, there Installed) error {
 		return fmt.Errorf("write the lock file: %w", err)
 	}
 	return nil
+}
+
+// Locked lists what the lock file has, sorted.
+func (s *Store) Locked() ([]coordinate.Pattern, error) {
+	lock, err := ReadLock(s.config.LockFile)
+	if err != nil {
+		return nil, err
+	}
+	var texts []string
+	for c := range lock.pins {
+		texts = append(texts, c.String())
+	}
+	slices.Sort(texts)
+	var list []coordinate.Pattern
+	for _, text := range texts {
+		pattern, err := coordinate.ParsePattern(text)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, pattern)
+	}
+	return list, nil
 }

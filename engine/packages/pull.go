@@ -128,7 +128,7 @@ type obtained struct {
 
 // obtain downloads a package, and makes sure of all that is known about it.
 func (s *Store) obtain(ctx context.Context, stage *stage, p pulling) (obtained, error) {
-	file, err := os.OpenFile(filepath.Join(stage.path, "package.zip"), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	file, err := os.OpenFile(filepath.Join(stage.path, ".package.zip"), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return obtained{}, err
 	}

@@ -50,6 +50,17 @@ func renamed(err error, called string) error {
 	return &other
 }
 
+// InvalidPack tells that an error is about a pack that breaks the contract, and what
+// its author can do about it.
+func InvalidPack(err error) (hint string, is bool) {
+	var invalid *pack.Error
+	is = errors.As(err, &invalid)
+	if is {
+		hint = invalid.Hint
+	}
+	return hint, is
+}
+
 // sum reads a file from its beginning and returns its SHA-256 in hex.
 func sum(ctx context.Context, file *os.File) (string, int64, error) {
 	if _, err := file.Seek(0, io.SeekStart); err != nil {

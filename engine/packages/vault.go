@@ -16,10 +16,11 @@ import (
 // when its record is. Names below it are relative, with slashes.
 type vault struct{ dir string }
 
-// What is being written or removed begins so, directly in the vault.
+// What is being written or removed begins so, directly in the vault. A vault can be
+// anybody's folder, where nothing of other programs has such a name.
 const (
-	newPrefix = ".unpack-"
-	oldPrefix = ".remove-"
+	newPrefix = ".svp-unpack-"
+	oldPrefix = ".svp-remove-"
 )
 
 func (v vault) path(name string) string { return filepath.Join(v.dir, filepath.FromSlash(name)) }
@@ -111,7 +112,7 @@ func (v vault) stage(ctx context.Context) (*stage, error) {
 // sweep removes what killed commands left. The vault is held.
 func (v vault) sweep() error {
 	entries, err := os.ReadDir(v.dir)
-	if err != nil || !canTell {
+	if err != nil {
 		return err
 	}
 	for _, entry := range entries {
@@ -135,9 +136,8 @@ func removeUnheld(name string) error {
 		return err
 	}
 	defer folder.Close()
-	held, err := tryLock(folder)
-	if err != nil || !held {
-		return err
+	if !isLeftover(folder) {
+		return nil
 	}
 	return removeTree(name)
 }

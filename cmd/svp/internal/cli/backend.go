@@ -42,6 +42,7 @@ type backend interface {
 	osKeeper
 	collector
 	hoster
+	packFinder
 }
 
 var _ backend = (*engine.Engine)(nil)
@@ -69,11 +70,10 @@ func (w *wiring) engine(do func(s session) error) error {
 	}
 	events := w.newRenderer(chosen.Progress)
 	defer events.Close()
-	config, err := w.engineConfig(chosen)
+	config, err := w.engineConfig(chosen, events.Event)
 	if err != nil {
 		return err
 	}
-	config.Events = events.Event
 	opened, err := w.open(config)
 	if err != nil {
 		return err
@@ -82,7 +82,7 @@ func (w *wiring) engine(do func(s session) error) error {
 	return cacheProblem(config.CacheDir, do(session{backend: opened, settings: chosen, events: events, now: w.now}))
 }
 
-func (w *wiring) engineConfig(chosen settings) (engine.Config, error) {
+func (w *wiring) engineConfig(chosen settings, events func(engine.Event)) (engine.Config, error) {
 	cache, err := w.cacheDir()
 	if err != nil {
 		return engine.Config{}, err
@@ -91,7 +91,13 @@ func (w *wiring) engineConfig(chosen settings) (engine.Config, error) {
 	if err != nil {
 		return engine.Config{}, err
 	}
+	locator, err := w.newLocator(chosen, events)
+	if err != nil {
+		return engine.Config{}, err
+	}
 	return engine.Config{
+		Events:   events,
+		Locator:  locator,
 		Connect:  func(ctx context.Context) (driver.Driver, error) { return w.connect(ctx, chosen.Host) },
 		PackPath: chosen.PackPath,
 		Embedded: packs.FS,

@@ -310,11 +310,11 @@ func (w *wiring) brokerEngine(events func(engine.Event)) (*engine.Engine, time.D
 	if err != nil {
 		return nil, 0, err
 	}
-	config, err := w.engineConfig(chosen)
+	config, err := w.engineConfig(chosen, events)
 	if err != nil {
 		return nil, 0, err
 	}
-	config.Events, config.IsolateQueries = events, true
+	config.IsolateQueries = true
 	made, err := engine.New(config)
 	return made, chosen.Timeout, err
 }

@@ -157,6 +157,10 @@ func (f *fakeBackend) Logs(_ context.Context, o engine.LogsOptions, stdout, stde
 	return f.err
 }
 
+func (f *fakeBackend) FindPack(_ context.Context, name string) (engine.FoundPack, error) {
+	return engine.FoundPack{Folder: name, Origin: "folder"}, nil
+}
+
 func (f *fakeBackend) InspectPack(_ context.Context, pack string) (engine.PackInfo, error) {
 	f.record("InspectPack", pack)
 	return f.pack, f.err

@@ -24,6 +24,8 @@ func newPackCommand(w *wiring) *command {
 		name: "pack", topic: topicSteps, summary: "Look into packs",
 		children: []*command{
 			newPackInitCommand(w), newPackInspectCommand(w), newPackPackageCommand(w), newPackLintCommand(w), newPackTestCommand(w),
+			newPackInstallCommand(w), newPackUninstallCommand(w), newPackListCommand(w), newPackResolveCommand(w),
+			newPackPushCommand(w), newPackPullCommand(w),
 		},
 	}
 }

@@ -22,6 +22,9 @@ type settings struct {
 	Progress progressMode
 	Timeout  time.Duration // zero: the engine's default
 	Isolate  bool          // queries of packs
+
+	PackageDir       string // where packages are installed
+	RequireSignature bool   // of packages
 }
 
 // settingFlags are the flags that are settings too; empty means not given.
@@ -59,6 +62,11 @@ func (w *wiring) settings() (settings, error) {
 		Network:  first(choice{w.chosen.network, "--network"}, w.variable("SVP_NETWORK"), choice{file.Network, file.path}).value,
 		OSImages: file.OSImages,
 		Isolate:  w.chosen.isolate,
+
+		RequireSignature: file.RequireSignature,
+	}
+	if s.PackageDir, err = w.packageDir(file); err != nil {
+		return settings{}, err
 	}
 	if s.PackPath, err = w.packPath(file); err != nil {
 		return settings{}, err
@@ -106,6 +114,13 @@ func (w *wiring) packPath(file configFile) ([]string, error) {
 		return nil, err
 	}
 	return append(folders, own), nil
+}
+
+func (w *wiring) packageDir(file configFile) (string, error) {
+	if chosen := first(w.variable("SVP_PACKAGE_DIR"), choice{file.relative(file.PackageDir), file.path}); chosen.value != "" {
+		return filepath.Abs(chosen.value)
+	}
+	return w.dataDir("packages")
 }
 
 func (w *wiring) chosenProgress(file configFile) (progressMode, error) {

@@ -1,0 +1,82 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"strings"
+
+	"github.com/servicepack/svp/engine"
+	"github.com/servicepack/svp/engine/archive"
+	"github.com/servicepack/svp/engine/packages"
+	"github.com/servicepack/svp/engine/registry"
+	"github.com/servicepack/svp/engine/repository"
+	"github.com/servicepack/svp/engine/servicearchive"
+	"github.com/servicepack/svp/engine/signature"
+)
+
+const (
+	signHint    = "sign it with svp pack sign, and trust the key as svp pack verify --help tells"
+	contentHint = "whoever changed a package should have given it a new version; ask them, and do not use it meanwhile"
+)
+
+// packageProblems is what to do about what keeps a package from being had; the
+// first that matches counts.
+var packageProblems = []struct {
+	cause error
+	kind  engine.Kind
+	hint  string
+}{
+	{context.Canceled, engine.Interrupted, ""},
+	{packages.ErrName, engine.Usage, "a package is GROUP:NAME:VERSION, as org.cloudname:timber:1.2.3; the version may be 1.2.+ or latest"},
+	{registry.ErrReference, engine.Usage, "a reference is oci://HOST/REPOSITORY:TAG, or @sha256:… in place of the tag"},
+	{packages.ErrOtherContents, engine.Refused, contentHint},
+	{repository.ErrChecksum, engine.Refused, contentHint},
+	{repository.ErrOther, engine.Refused, "a package that is published never changes: give yours another version"},
+	{registry.ErrOther, engine.Refused, "push it under another tag: one that is there keeps its contents"},
+	{packages.ErrChangedSince, engine.Refused, "svp pack uninstall it, and install it again"},
+	{packages.ErrNotLocked, engine.Refused, "without --locked it is installed, and added to the file"},
+	{packages.ErrUnsigned, engine.Refused, signHint},
+	{signature.ErrUntrusted, engine.Refused, signHint},
+	{signature.ErrMalformed, engine.Refused, contentHint},
+	{signature.ErrChanged, engine.Refused, contentHint},
+	{packages.ErrInTheWay, engine.Refused, "move it away, or install elsewhere with --dir"},
+	{packages.ErrNoRepository, engine.NotFound, "name one with -r URL, or once and for all: svp repo add NAME URL"},
+	{packages.ErrNowhere, engine.NotFound, "svp repo list shows where svp looks; -r URL looks elsewhere"},
+	{packages.ErrNotInstalled, engine.NotFound, "install it with: svp pack install COORDINATE -r URL; svp pack list shows what is installed"},
+	{repository.ErrNotFound, engine.NotFound, ""},
+	{registry.ErrNotFound, engine.NotFound, "check its name and its tag"},
+	{repository.ErrUnauthorized, engine.Refused, "give it a name and a password: svp repo add --help tells how"},
+	{registry.ErrUnauthorized, engine.Refused, "log in with: docker login"},
+	{archive.ErrUnsafe, engine.InvalidPack, ""},
+	{archive.ErrTooLarge, engine.InvalidPack, ""},
+	{archive.ErrDamaged, engine.InvalidPack, "get it again"},
+	{engine.ErrTimeout, engine.NotReady, "allow more time with --timeout"},
+	{context.DeadlineExceeded, engine.NotReady, "allow more time with --timeout"},
+	{repository.ErrTimeout, engine.NotReady, ""},
+	{registry.ErrTimeout, engine.NotReady, ""},
+	{fs.ErrNotExist, engine.NotFound, "check the name"},
+}
+
+// packageProblem adds what to do next to what keeps a package from being had.
+func packageProblem(op, subject string, err error) error {
+	var told *engine.Error
+	if err == nil || errors.As(err, &told) {
+		return err
+	}
+	if strings.HasPrefix(err.Error(), subject+": ") {
+		subject = "" // it is said once
+	}
+	problem := &engine.Error{Op: op, Subject: subject, Kind: engine.Failed, Err: err}
+	for _, row := range packageProblems {
+		if errors.Is(err, row.cause) {
+			problem.Kind, problem.Hint = row.kind, row.hint
+			return problem
+		}
+	}
+	var foreign *servicearchive.Error
+	if hint, invalid := packages.InvalidPack(err); invalid || errors.As(err, &foreign) {
+		problem.Kind, problem.Hint = engine.InvalidPack, hint
+	}
+	return problem
+}
