@@ -53,6 +53,12 @@ func nameOfFile(name string) string {
 			break
 		}
 	}
+	return plainName(name)
+}
+
+// plainName is a name for a folder beside which there are files whose names begin
+// with a dot.
+func plainName(name string) string {
 	if name = strings.TrimLeft(name, "."); name == "" {
 		return "pack"
 	}
@@ -207,7 +213,7 @@ func (s *stage) unpackServiceArchive(ctx context.Context, file *os.File) (folder
 		return "", err
 	}
 	// Beside the other packages, which are not needed.
-	folder = filepath.Join(s.path, nameOfFile(found.Name))
+	folder = filepath.Join(s.path, plainName(found.Name))
 	return folder, os.Rename(filepath.Join(root.Name(), found.Folder), folder)
 }
 
