@@ -144,7 +144,10 @@ func (c *completer) flagValues(ctx context.Context, inv *invocation, name string
 		return packtest.Names()
 	case "packs":
 		return []string{":folders"}
-	case "output", "junit", "input", "config", "ca-bundle", "store", "key-file", "credentials-file", "tls-cert", "tls-key":
+	case "repo", "repository":
+		return append(c.repositories(), ":folders")
+	case "output", "junit", "input", "config", "ca-bundle", "store", "key-file", "credentials-file", "tls-cert", "tls-key",
+		"key", "password-file":
 		return []string{":files"}
 	}
 	return nil
@@ -165,8 +168,12 @@ func (c *completer) arguments(ctx context.Context, inv *invocation) []string {
 		return c.components(ctx, inv.arg(0))
 	case "PACK":
 		return c.packs()
-	case "ARCHIVE":
+	case "ARCHIVE", "ZIP":
 		return []string{":files"}
+	case "DIR":
+		return []string{":folders"}
+	case "REPOSITORY":
+		return c.repositories()
 	case "OS":
 		return c.systems(ctx)
 	case "SHELL":
@@ -175,6 +182,15 @@ func (c *completer) arguments(ctx context.Context, inv *invocation) []string {
 		return append(c.root.childNames(), "exit-status")
 	}
 	return nil
+}
+
+// repositories lists those of the configuration.
+func (c *completer) repositories() (names []string) {
+	file, _ := c.readConfig() // no answer, no candidates
+	for _, entry := range file.Repositories {
+		names = append(names, entry.Name)
+	}
+	return names
 }
 
 // ask lets find look something up; without an answer there are no candidates.

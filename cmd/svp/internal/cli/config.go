@@ -83,7 +83,7 @@ func parseConfig(content io.Reader, path string) (configFile, error) {
 
 // knownKeys are those of each part of the file.
 var knownKeys = map[string]string{
-	"configFile":      "host, network, ca_bundle, pack_path, os_images, progress, timeout, repositories, trusted_keys, " +
+	"configFile": "host, network, ca_bundle, pack_path, os_images, progress, timeout, repositories, trusted_keys, " +
 		"package_dir, require_signature",
 	"repositoryEntry": "name, url, username, password_file, key",
 }

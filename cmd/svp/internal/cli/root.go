@@ -20,7 +20,7 @@ func newRoot(w *wiring) *command {
 	return &command{
 		name: program, flags: w.settingFlags(),
 		children: slices.Concat(dailyCommands(w), instanceCommands(w), stepCommands(w), []*command{
-			newOSCommand(w), newGCCommand(w), newBrokerCommand(w),
+			newOSCommand(w), newGCCommand(w), newBrokerCommand(w), newRepoCommand(w),
 			newHelpCommand(w), newVersionCommand(w), newCompletionCommand(w), newCompleteCommand(w),
 		}),
 	}

@@ -1,0 +1,147 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	urfave "github.com/urfave/cli/v2"
+
+	"github.com/servicepack/svp/engine"
+	"github.com/servicepack/svp/engine/coordinate"
+	"github.com/servicepack/svp/engine/packages"
+	"github.com/servicepack/svp/engine/repository"
+	"github.com/servicepack/svp/engine/signature"
+)
+
+// publishOptions are the flags of svp pack publish.
+type publishOptions struct{ folder, key string }
+
+func newPackPublishCommand(w *wiring) *command {
+	o := &publishOptions{}
+	return &command{
+		name: "publish", summary: "Put a package into a repository",
+		details: "The repository is a folder, which any web server can serve; it is made where it is\n" +
+			"absent. The package is checked, gets the place that its coordinate says, and is never\n" +
+			"changed: the same package again does nothing, another one of the same coordinate is\n" +
+			"refused. A signature beside the package, ZIP" + signature.Extension + ", goes with it; --key makes one.\n" +
+			"Prints the name that the package has in the repository.",
+		example: "svp pack publish timber-1.2.3-copkg.zip --repo /srv/packages\n" +
+			"svp pack publish timber-1.2.3-copkg.zip --repo /srv/packages --key team.key",
+		args: []string{"ZIP"},
+		flags: []urfave.Flag{
+			&urfave.StringFlag{Name: "repo", Destination: &o.folder, Usage: "the repository is the folder `DIR`, or the one of that name (svp repo list)"},
+			keyFlag(&o.key),
+		},
+		run: func(ctx context.Context, inv *invocation) error {
+			if err := inv.need(required{"--repo", o.folder}); err != nil {
+				return err
+			}
+			folder, err := w.repositoryFolder(inv, o.folder)
+			if err != nil {
+				return err
+			}
+			return w.publish(ctx, inv.arg(0), folder, o.key)
+		},
+	}
+}
+
+// repositoryFolder is the folder of a repository that something is put into.
+func (w *wiring) repositoryFolder(inv *invocation, named string) (string, error) {
+	file, err := w.readConfig()
+	if err != nil {
+		return "", err
+	}
+	for _, entry := range file.Repositories {
+		if entry.Name == named {
+			named = entry.URL
+		}
+	}
+	location, err := repository.ParseLocation(named)
+	if err != nil {
+		return "", inv.usageError("--repo: "+err.Error(), "")
+	}
+	folder, is := location.Folder()
+	if !is {
+		return "", inv.usageError("--repo: "+location.String()+" is no folder of this machine",
+			"publish where the repository's folder is; a web server only shows it")
+	}
+	return folder, nil
+}
+
+func (w *wiring) publish(ctx context.Context, name, folder, key string) error {
+	called, err := w.packageCoordinate(ctx, "publish", name)
+	if err != nil {
+		return err
+	}
+	sign, err := w.signer(ctx, name, called, key)
+	if err != nil {
+		return packageProblem("publish", name, err)
+	}
+	published, err := repository.Publish(ctx, folder, repository.Item{Coordinate: called, File: name, Sign: sign})
+	if err != nil {
+		return packageProblem("publish", name, err)
+	}
+	switch {
+	case published.Unchanged:
+		w.note("%s is there already, and the same", called)
+	case published.Signed:
+		w.note("%s is published, and signed", called)
+	default:
+		w.note("%s is published", called)
+	}
+	_, err = fmt.Fprintln(w.streams.Out, filepath.Join(folder, filepath.FromSlash(called.Dir()), called.FileName()))
+	return err
+}
+
+// packageCoordinate checks a package as a whole, and finds out what it is called
+// by.
+func (w *wiring) packageCoordinate(ctx context.Context, op, name string) (coordinate.Coordinate, error) {
+	chosen, err := w.settings()
+	if err != nil {
+		return coordinate.Coordinate{}, err
+	}
+	places, err := w.storePlaces(chosen, "")
+	if err != nil {
+		return coordinate.Coordinate{}, err
+	}
+	opened, err := packages.New(places).Open(ctx, name)
+	if err != nil {
+		return coordinate.Coordinate{}, packageProblem(op, name, err)
+	}
+	if opened.Coordinate == "" {
+		return coordinate.Coordinate{}, &engine.Error{
+			Op: op, Subject: name, Kind: engine.InvalidPack, Err: errors.New("the pack in it has no coordinate"),
+			Hint: "its servicepack.yaml needs a group, a name and a version; make the package with svp pack package",
+		}
+	}
+	return coordinate.Parse(opened.Coordinate)
+}
+
+// signer signs with the key, or takes the signature that lies beside the package;
+// nil where there is neither.
+func (w *wiring) signer(ctx context.Context, name string, called coordinate.Coordinate, key string) (func(io.Reader) ([]byte, error), error) {
+	if key != "" {
+		private, err := w.readPrivateKey(ctx, key)
+		return func(contents io.Reader) ([]byte, error) { return signature.Sign(contents, called.String(), private) }, err
+	}
+	text, err := readSignature(name + signature.Extension)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return func(io.Reader) ([]byte, error) { return text, nil }, err
+}
+
+// readSignature reads the file of a signature.
+func readSignature(name string) ([]byte, error) {
+	file, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	return io.ReadAll(io.LimitReader(file, signature.MaxSize+1))
+}
