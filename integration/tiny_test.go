@@ -55,7 +55,7 @@ func query(cases string) map[string]string {
 }
 
 // progress are the lines that tell what svp is doing.
-var progress = regexp.MustCompile(`^svp: ((base|setup|ready|pull|bind|unbind) \S+ (started|done \(.*|failed \(.*)$|(base|setup|ready|pull): )`)
+var progress = regexp.MustCompile(`^svp: ((base|setup|ready|pull|bind|unbind|check) \S+ (started|done \(.*|failed \(.*)$|(base|setup|ready|pull): )`)
 
 // complaint checks that svp failed with that status and said why in one line that
 // holds all the words, and printed no result. It returns the line.

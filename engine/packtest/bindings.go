@@ -17,18 +17,18 @@ func checkBind(ctx context.Context, t *trial) (string, error) {
 	if !t.has(pack.ScriptUnbind) {
 		return "", found("write bin/unbind, which drops the user that bin/bind made", "the pack has bin/bind and no bin/unbind: logins would stay")
 	}
-	one, err := t.bind(ctx, "packtest-one")
+	one, err := t.bind(ctx, t.first, "packtest-one")
 	if err != nil {
 		return "", err
 	}
-	again, err := t.bind(ctx, "packtest-one")
+	again, err := t.bind(ctx, t.first, "packtest-one")
 	if err != nil {
 		return "", err
 	}
 	if !same(one, again) {
 		return "", found("keep the password that was made first, in a file that root alone can read", "bin/bind printed other lines when it was called again for the same consumer")
 	}
-	two, err := t.bind(ctx, "packtest-two")
+	two, err := t.bind(ctx, t.first, "packtest-two")
 	if err != nil {
 		return "", err
 	}
@@ -51,8 +51,8 @@ func checkBind(ctx context.Context, t *trial) (string, error) {
 	return "two consumers had credentials of their own, " + strings.Join(one.Names(), ", "), t.awaitReady(ctx, t.first)
 }
 
-func (t *trial) bind(ctx context.Context, consumer string) (envvar.Set, error) {
-	result, err := t.Bind(ctx, t.first.name, consumer, engine.ViewNetwork)
+func (t *trial) bind(ctx context.Context, i *instance, consumer string) (envvar.Set, error) {
+	result, err := t.Bind(ctx, i.name, consumer, engine.ViewNetwork)
 	for _, variable := range result.Env {
 		if variable.Secret {
 			t.hide(variable.Value)

@@ -70,8 +70,11 @@ func describe(err *engine.Error) string {
 
 func mendOf(err *engine.Error) string {
 	mend := err.Hint
+	if mend == "" {
+		mend = "svp pack lint shows all that is wrong with the pack"
+	}
 	if err.LogFile != "" {
-		mend = strings.TrimPrefix(mend+"; the whole output: "+err.LogFile, "; ")
+		mend += "; the whole output: " + err.LogFile
 	}
 	return mend
 }

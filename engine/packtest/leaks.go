@@ -20,16 +20,20 @@ func checkLeaks(ctx context.Context, t *trial) (string, error) {
 	if len(t.info.Secrets) == 0 && !t.has(pack.ScriptBind) {
 		return "", omitted("the pack has no secrets")
 	}
-	bound, err := t.useScripts(ctx)
+	i := t.left()
+	if i == nil {
+		return "", omitted("no instance is left to look into")
+	}
+	bound, err := t.useScripts(ctx, i)
 	if err != nil {
 		return "", err
 	}
-	wanted := searchFor(t.first.env, bound)
+	wanted := searchFor(t.first.env, i.env, bound)
 	if program := t.arguments.leak(wanted); program != "" {
 		return "", found("hand it over by an environment variable, a file of mode 600 or standard input: everybody can read arguments",
 			"a secret is among the arguments of %s", program)
 	}
-	exposed, err := t.Exposed(ctx, t.first.name)
+	exposed, err := t.Exposed(ctx, i.name)
 	if err != nil {
 		return "", err
 	}
@@ -38,7 +42,7 @@ func checkLeaks(ctx context.Context, t *trial) (string, error) {
 			return "", found("do not print secrets, and mind what the service itself logs", "a secret is in %s", text.Where)
 		}
 	}
-	files, err := t.checkFiles(ctx, wanted)
+	files, err := t.checkFiles(ctx, i, wanted)
 	if err != nil {
 		return "", err
 	}
@@ -48,14 +52,14 @@ func checkLeaks(ctx context.Context, t *trial) (string, error) {
 
 // useScripts runs the scripts of the pack while all arguments are watched. How they
 // end is for other checks to judge. It returns the environment of a consumer.
-func (t *trial) useScripts(ctx context.Context) (envvar.Set, error) {
-	for _, component := range t.first.components {
-		end := t.arguments.begin(ctx, t.Engine, engine.Target{Name: t.first.name, Component: component})
+func (t *trial) useScripts(ctx context.Context, i *instance) (envvar.Set, error) {
+	for _, component := range i.components {
+		end := t.arguments.begin(ctx, t.Engine, engine.Target{Name: i.name, Component: component})
 		defer end()
 	}
 	var commands [][]string
 	if t.has(pack.ScriptHealth) {
-		commands = append(commands, healthOf(t.first.components[0]))
+		commands = append(commands, healthOf(i.components[0]))
 	}
 	for _, script := range []string{pack.ScriptClient, pack.ScriptFingerprint, pack.ScriptUsage} {
 		if t.has(script) {
@@ -66,14 +70,14 @@ func (t *trial) useScripts(ctx context.Context) (envvar.Set, error) {
 		commands = append(commands, []string{"bin/extra", sampleCommand})
 	}
 	for _, command := range commands {
-		if _, err := t.attempt(ctx, t.first, "", command...); !isFinding(err) {
+		if _, err := t.attempt(ctx, i, "", command...); !isFinding(err) {
 			return nil, err
 		}
 	}
-	if err := t.useBackup(ctx); !isFinding(err) {
+	if err := t.useBackup(ctx, i); !isFinding(err) {
 		return nil, err
 	}
-	return t.useBind(ctx)
+	return t.useBind(ctx, i)
 }
 
 // isFinding tells errors from which a run goes on: none, and faults of the pack.
@@ -82,27 +86,27 @@ func isFinding(err error) bool {
 	return failure == nil
 }
 
-func (t *trial) useBackup(ctx context.Context) error {
+func (t *trial) useBackup(ctx context.Context, i *instance) error {
 	if !t.has(pack.ScriptBackup) {
 		return nil
 	}
-	backup, err := t.backUp(ctx, t.first)
+	backup, err := t.backUp(ctx, i)
 	if err != nil || !t.has(pack.ScriptRestore) {
 		return err
 	}
-	if _, err := t.restoreTo(ctx, t.first, backup); err != nil {
+	if _, err := t.restoreTo(ctx, i, backup); err != nil {
 		return err
 	}
-	return t.awaitReady(ctx, t.first)
+	return t.awaitReady(ctx, i)
 }
 
-func (t *trial) useBind(ctx context.Context) (envvar.Set, error) {
+func (t *trial) useBind(ctx context.Context, i *instance) (envvar.Set, error) {
 	if !t.has(pack.ScriptBind) || !t.has(pack.ScriptUnbind) {
 		return nil, nil
 	}
-	bound, err := t.bind(ctx, "packtest-leaks")
+	bound, err := t.bind(ctx, i, "packtest-leaks")
 	if err == nil {
-		err = t.Unbind(ctx, t.first.name, "packtest-leaks")
+		err = t.Unbind(ctx, i.name, "packtest-leaks")
 	}
 	if isFinding(err) {
 		err = nil
@@ -112,8 +116,8 @@ func (t *trial) useBind(ctx context.Context) (envvar.Set, error) {
 
 // checkFiles looks for the secrets in the files of the instance, and returns how
 // many of them everybody can read.
-func (t *trial) checkFiles(ctx context.Context, wanted *search) (int, error) {
-	stream, err := t.Files(ctx, engine.Target{Name: t.first.name})
+func (t *trial) checkFiles(ctx context.Context, i *instance, wanted *search) (int, error) {
+	stream, err := t.Files(ctx, engine.Target{Name: i.name})
 	if err != nil {
 		return 0, err
 	}

@@ -23,7 +23,7 @@ func checkRestart(ctx context.Context, t *trial) (string, error) {
 		return "", err
 	}
 	t.took("restart", started)
-	return t.compare(ctx, t.first, before, keepMend)
+	return t.compare(ctx, t.first, before, "svp restart", keepMend)
 }
 
 // checkKill crashes every component at the same time. They must come back with what
@@ -50,7 +50,7 @@ func checkKill(ctx context.Context, t *trial) (string, error) {
 	if err := t.awaitReady(ctx, t.first); err != nil {
 		return "", err
 	}
-	return t.compare(ctx, t.first, before, keepMend+"; what a killed process left, as a lock, must not be in the way")
+	return t.compare(ctx, t.first, before, "SIGKILL", keepMend+"; what a killed process left, as a lock, must not be in the way")
 }
 
 // checkComponents crashes one component after the other. Each must come back, and
@@ -165,6 +165,6 @@ func checkStop(ctx context.Context, t *trial) (string, error) {
 		return "", err
 	}
 	t.took("start", started)
-	seen, err := t.compare(ctx, t.first, before, "name the folder of the data in bin/query volumes: everything else goes with the container")
-	return "ended on SIGTERM; in new containers " + seen, err
+	seen, err := t.compare(ctx, t.first, before, "svp down and svp start", "name the folder of the data in bin/query volumes: everything else goes with the container")
+	return "it ended on SIGTERM; " + seen, err
 }

@@ -127,6 +127,9 @@ func (t *trial) performAll(ctx context.Context, chosen []check) ([]Result, error
 	var results []Result
 	for _, c := range chosen {
 		result, err := t.perform(ctx, c, results)
+		if err == nil && result.Outcome == Failed && c.spoils {
+			err = t.renew(ctx)
+		}
 		if err != nil {
 			return results, err
 		}
@@ -137,8 +140,8 @@ func (t *trial) performAll(ctx context.Context, chosen []check) ([]Result, error
 
 // perform performs one check, unless one failed that it needs.
 func (t *trial) perform(ctx context.Context, c check, before []Result) (Result, error) {
-	if missing := unmet(c, before); missing != "" {
-		return Result{Name: c.name, Outcome: Skipped, Seen: "not looked at, because of " + missing}, nil
+	if failed := obstacle(c, before); failed != "" {
+		return Result{Name: c.name, Outcome: Skipped, Seen: "not looked at, because of " + failed, blockedBy: failed}, nil
 	}
 	started := t.options.Now()
 	t.emit(engine.PhaseStarted, c.name, 0)
@@ -157,13 +160,16 @@ func (t *trial) perform(ctx context.Context, c check, before []Result) (Result, 
 	return result, err
 }
 
-// unmet names the check that failed, or was itself not looked at, and that this
-// one needs.
-func unmet(c check, before []Result) string {
+// obstacle names the check that failed and because of which this one makes no
+// sense, or nothing.
+func obstacle(c check, before []Result) string {
 	for _, result := range before {
-		unusable := result.Outcome == Failed || result.Outcome == Skipped && strings.HasPrefix(result.Seen, "not looked at")
-		if unusable && slices.Contains(c.needs, result.Name) {
+		switch {
+		case !slices.Contains(c.needs, result.Name):
+		case result.Outcome == Failed:
 			return result.Name
+		case result.blockedBy != "":
+			return result.blockedBy
 		}
 	}
 	return ""

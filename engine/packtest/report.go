@@ -26,6 +26,8 @@ type Result struct {
 	// Mend says what to change where the check failed.
 	Mend    string  `json:"mend,omitempty"`
 	Seconds float64 `json:"seconds"`
+
+	blockedBy string // the check that failed and because of which this one was skipped
 }
 
 // Report is the result of all checks. It holds no secret.

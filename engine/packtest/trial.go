@@ -49,6 +49,18 @@ type instance struct {
 	name       string
 	env        envvar.Set
 	components []string // of one without a name: ""
+	gone       bool
+}
+
+// left is an instance that still is there, or nil.
+func (t *trial) left() *instance {
+	if t.restored != nil {
+		return t.restored
+	}
+	if t.first.gone {
+		return nil
+	}
+	return t.first
 }
 
 // has tells whether the pack has the optional script.
@@ -84,11 +96,23 @@ func (t *trial) bringUp(ctx context.Context, role string, given ...engine.Secret
 	return i, nil
 }
 
+// renew puts a new instance in the place of the first one, which a check has left
+// in no state to be used by others.
+func (t *trial) renew(ctx context.Context) error {
+	if err := t.destroy(ctx, t.first); err != nil {
+		return err
+	}
+	first, err := t.bringUp(ctx, "first")
+	t.first = first
+	return err
+}
+
 // destroy removes an instance before its time.
 func (t *trial) destroy(ctx context.Context, i *instance) error {
 	if err := t.Destroy(ctx, i.name); err != nil {
 		return err
 	}
+	i.gone = true
 	t.made = slices.DeleteFunc(t.made, func(name string) bool { return name == i.name })
 	return nil
 }
@@ -143,26 +167,27 @@ func (t *trial) awaitReady(ctx context.Context, i *instance) error {
 	return err
 }
 
-// compare tells whether the instance still holds what it held, in words. Where the
-// pack is volatile, or has no bin/fingerprint, there is nothing to compare.
-func (t *trial) compare(ctx context.Context, i *instance, before, mend string) (string, error) {
+// compare tells, in words, whether the instance holds what it held before something
+// happened to it. Where the pack is volatile, or has no bin/fingerprint, there is
+// nothing to compare.
+func (t *trial) compare(ctx context.Context, i *instance, before, event, mend string) (string, error) {
 	switch {
 	case t.info.Volatile:
-		return "it is ready again; what it held is not compared, because the pack is volatile", nil
+		return "after " + event + " it is ready; what it held is not compared, because the pack is volatile", nil
 	case !t.has(pack.ScriptFingerprint):
-		return "it is ready again; what it holds is not compared, because the pack has no bin/fingerprint", nil
+		return "after " + event + " it is ready; what it holds is not compared, because the pack has no bin/fingerprint", nil
 	}
 	after, err := t.fingerprint(ctx, i)
 	if err != nil {
 		return "", err
 	}
 	if after != before {
-		return "", found(mend, "its data is not what it was: bin/fingerprint printed %s before and %s after", short(before), short(after))
+		return "", found(mend, "after %s its data is not what it was: bin/fingerprint printed %s before and %s after", event, short(before), short(after))
 	}
 	if !t.canWrite {
-		return "it is ready again, and its fingerprint is the same; nothing had been written, because bin/extra has no command sample", nil
+		return "after " + event + " it is ready, and its fingerprint is the same; nothing had been written, because bin/extra has no command sample", nil
 	}
-	return "it is ready again, and its data is the same", nil
+	return "after " + event + " it is ready, and its data is the same", nil
 }
 
 // fingerprintIf is the fingerprint where the pack tells one.

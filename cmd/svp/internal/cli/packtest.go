@@ -110,7 +110,7 @@ func runPackTest(ctx context.Context, out io.Writer, tester packTester, n noter,
 	if err != nil {
 		return err
 	}
-	return packTestFailure(report)
+	return packTestFailure(o.Pack, report)
 }
 
 func writePackTest(out io.Writer, report packtest.Report) error {
@@ -131,7 +131,7 @@ func writePackTest(out io.Writer, report packtest.Report) error {
 }
 
 // packTestFailure is the error of a pack that failed checks, or nil.
-func packTestFailure(report packtest.Report) error {
+func packTestFailure(pack string, report packtest.Report) error {
 	failures := report.Failures()
 	if len(failures) == 0 {
 		return nil
@@ -143,6 +143,6 @@ func packTestFailure(report packtest.Report) error {
 	return &engine.Error{
 		Op: "pack test", Subject: report.Pack, Kind: engine.InvalidPack,
 		Err:  fmt.Errorf("%d of %d checks failed: %s", len(failures), len(report.Checks), strings.Join(names, ", ")),
-		Hint: "svp pack test --only " + strings.Join(names, ",") + " --keep leaves the instances, to look into them",
+		Hint: "svp pack test " + pack + " --only " + strings.Join(names, ",") + " --keep leaves the instances, to look into them",
 	}
 }
