@@ -142,14 +142,38 @@ func choose(keys []PublicKey, parsed minisign.Signature) (PublicKey, error) {
 	return PublicKey{}, fmt.Errorf("%w: it is %s", ErrUntrusted, id(parsed.KeyID))
 }
 
-// claimed reads the trusted comment of svp's.
-func (s Signed) claimed() (Signed, error) {
-	claim, found := strings.CutPrefix(s.Comment, claimPrefix)
-	if !found {
-		return s, nil
+// Claim is what a signature says of itself, before anybody has verified it.
+type Claim struct {
+	KeyID string
+	// Coordinate and SHA256 are empty in a signature that another program made.
+	Coordinate, SHA256 string
+}
+
+// ReadClaim reads a signature without verifying it.
+func ReadClaim(signature []byte) (Claim, error) {
+	parsed, err := parse(signature)
+	if err != nil {
+		return Claim{}, err
 	}
-	coordinate, sum, found := strings.Cut(claim, " sha256=")
-	if !found || sum != s.SHA256 {
+	claim := Claim{KeyID: id(parsed.KeyID)}
+	claim.Coordinate, claim.SHA256, _ = readComment(parsed.TrustedComment)
+	return claim, nil
+}
+
+// readComment reads the trusted comment of a signature that svp made.
+func readComment(text string) (coordinate, sha256 string, ours bool) {
+	text, ours = strings.CutPrefix(text, claimPrefix)
+	if !ours {
+		return "", "", false
+	}
+	coordinate, sha256, _ = strings.Cut(text, " sha256=")
+	return coordinate, sha256, true
+}
+
+// claimed compares what the trusted comment says.
+func (s Signed) claimed() (Signed, error) {
+	coordinate, sum, ours := readComment(s.Comment)
+	if ours && sum != s.SHA256 {
 		return Signed{}, fmt.Errorf("%w: its comment has another SHA-256", ErrChanged)
 	}
 	s.Coordinate = coordinate

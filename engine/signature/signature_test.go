@@ -51,6 +51,10 @@ func TestASignatureTellsWhatWasSignedAndByWhom(t *testing.T) {
 	if want := "sha256=" + signed.SHA256; !strings.HasSuffix(signed.Comment, want) || len(signed.SHA256) != 64 {
 		t.Errorf("comment %q, want it to end with %q", signed.Comment, want)
 	}
+	claim, err := signature.ReadClaim(text)
+	if want := (signature.Claim{KeyID: key.Public().ID(), Coordinate: coordinate, SHA256: signed.SHA256}); err != nil || claim != want {
+		t.Errorf("claim %+v, %v, want %+v", claim, err, want)
+	}
 	if again := sign(t, key); !bytes.Equal(text, again) {
 		t.Errorf("signed twice, the signatures differ:\n%s\n%s", text, again)
 	}

@@ -2,6 +2,8 @@ package cli
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -133,7 +135,27 @@ func (w *wiring) signer(ctx context.Context, name string, called coordinate.Coor
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
-	return func(io.Reader) ([]byte, error) { return text, nil }, err
+	if err != nil {
+		return nil, err
+	}
+	return func(contents io.Reader) ([]byte, error) { return text, checkClaim(text, called, contents) }, nil
+}
+
+// checkClaim finds a signature of what the package was before it was made anew.
+// Whether it is genuine is for those to judge who trust keys.
+func checkClaim(text []byte, called coordinate.Coordinate, contents io.Reader) error {
+	claim, err := signature.ReadClaim(text)
+	if err != nil || claim.Coordinate == "" {
+		return err
+	}
+	hash := sha256.New()
+	if _, err := io.Copy(hash, contents); err != nil {
+		return err
+	}
+	if claim.Coordinate != called.String() || claim.SHA256 != hex.EncodeToString(hash.Sum(nil)) {
+		return fmt.Errorf("%w: the signature beside the package is of another one; sign it again", signature.ErrChanged)
+	}
+	return nil
 }
 
 // readSignature reads the file of a signature.
