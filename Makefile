@@ -5,7 +5,7 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 
 .DEFAULT_GOAL := help
 
-.PHONY: help build prepare demo test unit lint fmt bench soak test-podman clean
+.PHONY: help build prepare demo test unit lint fmt bench soak pack-test test-podman clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -37,6 +37,9 @@ bench: prepare ## measure svp against its targets
 
 soak: prepare ## make 500 random requests to two brokers that are killed again and again; SEED=N repeats a run
 	@.ci/with-go go test ./integration -run '^TestBrokerSoak$$' -count=1 -timeout=60m -v -args -soak.operations=500 -soak.seed=$(or $(SEED),0)
+
+pack-test: prepare ## live the whole life of every reference pack; the JUnit reports are in .cache/pack-test
+	@.ci/pack-test
 
 test-podman: build ## run the integration tests on Podman in place of Docker
 	@.ci/with-go .ci/test-podman
