@@ -110,7 +110,7 @@ func newFolder(t *testing.T) folder {
 	root, err := os.OpenRoot(path)
 	check(t, err)
 	t.Cleanup(func() {
-		root.Close()
+		check(t, root.Close())
 		if content, err := os.ReadFile(filepath.Join(parent, "outside")); err != nil || string(content) != "untouched" {
 			t.Errorf("the file outside is %q, %v", content, err)
 		}

@@ -241,7 +241,7 @@ func gunzipped(t testing.TB, content []byte) []byte {
 func TestTarGzThatIsDamagedIsRefused(t *testing.T) {
 	content := tarGzBytes(t, linked)
 	short := gzipOf(t, gunzipped(t, content))
-	for length := range len(short) {
+	for length := range short {
 		if _, err := archive.ListTarGz(t.Context(), bytes.NewReader(short[:length]), archive.DefaultLimits); !errors.Is(err, archive.ErrDamaged) {
 			t.Errorf("of %d bytes the first %d are read: %v", len(short), length, err)
 		}

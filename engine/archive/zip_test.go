@@ -135,9 +135,9 @@ func TestZipOfOtherProgramsIsRead(t *testing.T) {
 	const want = "-rw-r--r-- etc/empty \n-rwxr-xr-x bin/run "
 	for name, content := range map[string][]byte{
 		"compressed, with sizes behind the contents": zipOf(t, files...),
-		"with a comment":                             withComment(zipOf(t, files...), "made by hand"),
-		"with a directory for large archives":        with64(zipOf(t, files...)),
-		"empty":                                      zipOf(t),
+		"with a comment":                      withComment(zipOf(t, files...), "made by hand"),
+		"with a directory for large archives": with64(zipOf(t, files...)),
+		"empty":                               zipOf(t),
 	} {
 		t.Run(name, func(t *testing.T) {
 			target, err := extractZip(t, content, archive.DefaultLimits)
@@ -309,7 +309,7 @@ func TestZipThatLiesIsRefused(t *testing.T) {
 
 func TestZipThatIsCutOffIsRefused(t *testing.T) {
 	content := zipBytes(t, sample)
-	for length := range len(content) {
+	for length := range content {
 		if _, err := archive.ListZip(bytes.NewReader(content[:length]), int64(length), archive.DefaultLimits); !errors.Is(err, archive.ErrDamaged) {
 			t.Errorf("of %d bytes the first %d are read: %v", len(content), length, err)
 		}

@@ -121,7 +121,7 @@ func findDirectory64(r io.ReaderAt, directory *zipDirectory) (*zipDirectory, err
 	}
 	record, locator := content[:directoryEnd64Of], content[directoryEnd64Of:]
 	if string(locator[:4]) != locator64 || string(record[:4]) != directoryEnd64 ||
-		le64(locator, 8) != uint64(begin) || le64(record, 4) != directoryEnd64Of-12 || //nolint:gosec // begin is not negative
+		le64(locator, 8) != uint64(begin) || le64(record, 4) != directoryEnd64Of-12 ||
 		le64(record, 24) != le64(record, 32) {
 		return nil, damagedf("", "the archive's directory is damaged")
 	}

@@ -44,9 +44,10 @@ func WriteZip(ctx context.Context, w io.Writer, entries []Entry) error {
 
 func writeZipEntry(ctx context.Context, archive *zip.Writer, entry Entry, buffer []byte) error {
 	header := &zip.FileHeader{
-		Name: entry.Path, Method: zip.Store, ModifiedDate: dosEpoch,
+		Name: entry.Path, Method: zip.Store,
 		CreatorVersion: zipUnix, ReaderVersion: zipVersion, ExternalAttrs: zipAttributes(entry.Mode),
 	}
+	header.ModifiedDate = dosEpoch //nolint:staticcheck // what is to be used instead is written with an extra field
 	if strings.ContainsFunc(entry.Path, func(r rune) bool { return r > 0x7e }) {
 		header.Flags |= zipUTF8
 	}
@@ -63,7 +64,7 @@ func writeZipEntry(ctx context.Context, archive *zip.Writer, entry Entry, buffer
 	if err != nil {
 		return err
 	}
-	if size > zipMostBytes {
+	if size < 0 || size > zipMostBytes {
 		return tooLargef(entry.Path, "larger than a file of a zip archive can be")
 	}
 	header.CRC32 = sum.Sum32()

@@ -84,7 +84,7 @@ func comparePart(a, b string) int {
 // run is what the text begins with: digits, or none.
 func run(text string) string {
 	first := isDigit(text[0])
-	end := strings.IndexFunc(text, func(r rune) bool { return (r < 0x80 && isDigit(byte(r))) != first })
+	end := strings.IndexFunc(text, func(r rune) bool { return ('0' <= r && r <= '9') != first })
 	if end < 0 {
 		return text
 	}

@@ -193,12 +193,20 @@ func TestWhatCannotBePackagedIsNamed(t *testing.T) {
 		{"names in two cases", map[string]string{"lib/a": "", "lib/A": ""}, nil, `lib/a: differs from "lib/A" in upper and lower case only`},
 		{
 			"two dependencies in one place", map[string]string{
-				"servicepack.yaml": identity + "dependencies:\n- uri: https://a.example/x/one.deb\n  " + deb + "- uri: https://user:hunter2@b.example/One.deb?token=hunter2\n  " + deb,
+				"servicepack.yaml": identity + "dependencies:\n- uri: https://a.example/x/one.deb\n  " + deb + "- uri: https://b.example/One.deb\n  " + deb,
 			}, nil, "servicepack.yaml dependencies[1].uri, line 7: the file is called One.deb, as the one on line 5 is; in a package they are in one folder",
 		},
 		{
-			"a dependency without a name", map[string]string{"servicepack.yaml": identity + "dependencies:\n- uri: https://user:hunter2@a.example/x/\n  " + deb},
+			"a dependency without a name", map[string]string{"servicepack.yaml": identity + "dependencies:\n- uri: https://a.example/x/\n  " + deb},
 			nil, "servicepack.yaml dependencies[0].uri, line 5: the address ends in no file name",
+		},
+		{
+			"a dependency with a password", map[string]string{"servicepack.yaml": identity + "dependencies:\n- uri: https://user:hunter2@a.example/x\n  " + deb},
+			nil, "servicepack.yaml dependencies[0].uri, line 5: the package would hand on what may be a credential: a user, password or query",
+		},
+		{
+			"a dependency with a token", map[string]string{"servicepack.yaml": identity + "dependencies:\n- uri: https://a.example/x?token=hunter2\n  " + deb},
+			nil, "servicepack.yaml dependencies[0].uri, line 5: the package would hand on what may be a credential: a user, password or query",
 		},
 		{"a script that starts and none that stops", map[string]string{"script.d/start.sh": "#!/bin/sh\n"}, nil, "script.d/stop.sh: missing; the pack has a start.sh of its own"},
 		{"a script that stops and none that starts", map[string]string{"script.d/stop.sh": "#!/bin/sh\n"}, nil, "script.d/start.sh: missing; the pack has a stop.sh of its own"},

@@ -1,6 +1,7 @@
 package copkg
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
 	"path"
@@ -86,19 +87,18 @@ func (p *Package) checkKinds() error {
 	return nil
 }
 
-// checkDependencies refuses two files that would lie in the same place.
+// checkDependencies refuses two files that would lie in the same place, and
+// credentials, since a package has servicepack.yaml as it is.
 func (p *Package) checkDependencies() error {
 	lines := map[string]int{}
 	for i, dependency := range p.Dependencies() {
 		name, err := dependencyName(dependency.URI)
-		key := fmt.Sprintf("dependencies[%d].uri", i)
-		if err != nil {
-			return p.dir.Fault(&pack.Error{File: manifestFile, Key: key, Line: dependency.Line, Reason: err.Error()})
+		if first, taken := lines[strings.ToLower(name)]; taken && err == nil {
+			err = fmt.Errorf("the file is called %s, as the one on line %d is; in a package they are in one folder", name, first)
 		}
-		if first, taken := lines[strings.ToLower(name)]; taken {
+		if err != nil {
 			return p.dir.Fault(&pack.Error{
-				File: manifestFile, Key: key, Line: dependency.Line,
-				Reason: fmt.Sprintf("the file is called %s, as the one on line %d is; in a package they are in one folder", name, first),
+				File: manifestFile, Key: fmt.Sprintf("dependencies[%d].uri", i), Line: dependency.Line, Reason: err.Error(),
 			})
 		}
 		lines[strings.ToLower(name)] = dependency.Line
@@ -111,11 +111,14 @@ func (p *Package) checkDependencies() error {
 func dependencyName(uri string) (string, error) {
 	parsed, err := url.Parse(uri)
 	if err != nil {
-		return "", fmt.Errorf("not an address such as https://example.org/file.tar.gz")
+		return "", errors.New("not an address such as https://example.org/file.tar.gz")
+	}
+	if parsed.User != nil || parsed.RawQuery != "" {
+		return "", errors.New("the package would hand on what may be a credential: a user, password or query")
 	}
 	name := path.Base(parsed.Path)
 	if name == "." || name == "/" || strings.HasSuffix(parsed.Path, "/") {
-		return "", fmt.Errorf("the address ends in no file name")
+		return "", errors.New("the address ends in no file name")
 	}
 	return name, nil
 }
