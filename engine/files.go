@@ -60,7 +60,12 @@ func (e *Engine) copyTo(ctx context.Context, container, folder string, entries [
 	}
 	stream := archive.Reader(entries)
 	defer stream.Close()
-	return d.CopyTo(ctx, container, folder, stream)
+	checked := &checkedReader{in: stream}
+	err = d.CopyTo(ctx, container, folder, checked)
+	if broken := checked.failure(); broken != nil {
+		return broken // the host has only seen an end
+	}
+	return err
 }
 
 // largestConfigFile bounds what is read back of a file that svp wrote.

@@ -65,7 +65,7 @@ func PlanBase(in BaseInput) (Base, error) {
 		mounts = append(mounts, driver.Mount{Volume: in.CAVolume, Path: CADir})
 	}
 	if in.Dependencies {
-		base.DependencyVolume, base.DependencyLabels = DependencyVolumeName(in.Operation.ID), scratchLabels(in.Operation)
+		base.DependencyVolume, base.DependencyLabels = DependencyVolumeName(in.Operation.ID), in.scratchLabels()
 		variables = append(variables, "SVP_DEPENDENCIES="+DependencyDir)
 		mounts = append(mounts, driver.Mount{
 			Volume: base.DependencyVolume, Path: DependencyDir, ReadOnly: true, Labels: base.DependencyLabels,
@@ -82,8 +82,10 @@ func PlanBase(in BaseInput) (Base, error) {
 }
 
 // scratchLabels are those of what is of use to one operation alone.
-func scratchLabels(operation Operation) driver.Labels {
-	return operation.Labels().With(driver.Labels{driver.LabelPhase: driver.PhaseBase, driver.LabelRole: driver.RoleScratch})
+func (in BaseInput) scratchLabels() driver.Labels {
+	return in.Operation.Labels().With(driver.Labels{
+		driver.LabelPack: in.Service.Pack, driver.LabelPhase: driver.PhaseBase, driver.LabelRole: driver.RoleScratch,
+	})
 }
 
 // PlanFiller is a container that never runs: through it, the volume gets its

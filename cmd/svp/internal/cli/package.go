@@ -25,6 +25,8 @@ type packOpener interface {
 type packageOptions struct {
 	pack, folder     string
 	cached, uncached bool
+	stack            string
+	anyStack         bool
 	json             bool
 }
 
@@ -36,8 +38,11 @@ func newPackPackageCommand(w *wiring) *command {
 			"pack's servicepack.yaml has to have a group, a name and a version, which make the\n" +
 			"package's coordinate. Its script.d/start.sh and stop.sh run the service with svp.\n" +
 			"With --cached it carries the dependencies that servicepack.yaml lists, so that it can\n" +
-			"be built with --offline. Prints the name of the file.",
-		example: "svp pack package -b packs/redis\nsvp pack package -b packs/redis --cached -o /srv/packages",
+			"be built with --offline. Prints the name of the file.\n" +
+			"A folder with a manifest.yml and no bin/query is a buildpack: it becomes the zip that\n" +
+			"buildpack-packager makes of it, for one stack or for any.",
+		example: "svp pack package -b packs/redis\nsvp pack package -b packs/redis --cached -o /srv/packages\n" +
+			"svp pack package -b ruby-buildpack --cached --stack cflinuxfs4",
 		flags: []urfave.Flag{
 			packFlag(&o.pack), w.isolateFlag(),
 			&urfave.BoolFlag{Name: "cached", Destination: &o.cached, Usage: "put the dependencies into the package"},
@@ -45,6 +50,8 @@ func newPackPackageCommand(w *wiring) *command {
 			&urfave.StringFlag{
 				Name: "output", Aliases: []string{"o"}, Destination: &o.folder, Value: ".", Usage: "write the file into the folder `DIR`",
 			},
+			&urfave.StringFlag{Name: "stack", Destination: &o.stack, Usage: "make a buildpack's package for the stack `NAME`"},
+			&urfave.BoolFlag{Name: "any-stack", Destination: &o.anyStack, Usage: "make a buildpack's package for all its stacks"},
 			jsonFlag(&o.json),
 		},
 		run: func(ctx context.Context, inv *invocation) error {
@@ -54,7 +61,15 @@ func newPackPackageCommand(w *wiring) *command {
 			if o.cached && o.uncached {
 				return inv.usageError("--cached and --uncached exclude each other", "")
 			}
-			return w.engine(func(s session) error { return runPackPackage(ctx, w.streams.Out, s, *o) })
+			if err := o.checkStack(inv); err != nil {
+				return err
+			}
+			return w.engine(func(s session) error {
+				if isBuildpack(o.pack) {
+					return runPackageBuildpack(ctx, w.streams, s, *o)
+				}
+				return runPackPackage(ctx, w.streams.Out, s, *o)
+			})
 		},
 	}
 }
@@ -143,7 +158,7 @@ func (s session) dependencyEvent(event dependency.Event) {
 	case dependency.Downloading:
 		s.note("download %s", event.URI)
 	case dependency.Retrying:
-		s.note("download %s: %v; trying again", event.URI, event.Err)
+		s.note("%v; trying again", event.Err)
 	case dependency.Damaged:
 		s.note("%s is damaged in the cache and downloaded again", event.Name)
 	}
