@@ -49,6 +49,8 @@ func Run(t *testing.T, f Fixture) {
 		"IsolatedContainersCanDoNoHarm":          isolatedContainers,
 		"ContainersCanBeWithoutNetwork":          containersWithoutNetwork,
 		"ReadOnlyVolumesAreFilledByAnother":      readOnlyVolumes,
+		"ProcessesOfTheHostCanBeEnded":           processesOfTheHost,
+		"WhatTheHostTellsIsWhole":                whatTheHostTells,
 		"LogsAreCut":                             logsAreCut,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, f) })
