@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"maps"
 	"net"
+	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path"
@@ -222,7 +224,15 @@ func TestPackOfTheReadmeSaysHello(t *testing.T) {
 	t.Parallel()
 	name := newName(t)
 	env := up(t, writePack(t, greeter(t)), name).Env(t)
-	wantPage(t, env["GREETER_URL"], "hello from "+name)
+	address, err := url.Parse(env["GREETER_URL"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if status, page := visit(t, http.MethodGet, address.String(), ""); status != http.StatusUnauthorized {
+		t.Errorf("without a password: status %d\n%s", status, page)
+	}
+	address.User = url.UserPassword("hello", env["GREETER_PASSWORD"])
+	wantPage(t, address.String(), "hello from "+name)
 }
 
 var svpCommand = regexp.MustCompile(`\bsvp ([^|;&$)<>#]+)`)

@@ -58,9 +58,9 @@ func faultCode(fault *pack.Error) string {
 	return codeFile
 }
 
-// oddSecret holds what means something in URLs, shells and files, and the number
-// of the secret.
-const oddSecret = `a/b@c:d#e?f%41 g&h'i"j\k$l;m`
+// oddText holds what means something in URLs, shells and files. The number of the
+// secret follows.
+const oddText = `a/b@c:d#e?f%41 g&h'i"j\k$l;m`
 
 // askEnvironment asks for the environment with secrets that are hard to quote.
 func (c *checker) askEnvironment(ctx context.Context, faults []*pack.Error) error {
@@ -73,7 +73,7 @@ func (c *checker) askEnvironment(ctx context.Context, faults []*pack.Error) erro
 	}
 	var set envvar.Set
 	for i, name := range c.desc.Secrets {
-		set = append(set, envvar.Var{Name: name, Value: secrets.New(oddSecret + itoa(i)), Secret: true})
+		set = append(set, envvar.Var{Name: name, Value: secrets.New(oddText + itoa(i)), Secret: true})
 	}
 	env, err := c.dir.Env(ctx, c.desc, set)
 	var fault *pack.Error

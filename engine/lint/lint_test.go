@@ -252,7 +252,7 @@ func TestOpenServices(t *testing.T) {
 		"RabbitMQ":              {"etc/rabbitmq.conf", "loopback_users = none\n", "SVP019 etc/rabbitmq.conf:1:1"},
 		"NATS":                  {run, "exec nats-server -p 4222\n", "SVP019 bin/run:3:1"},
 		"NATS, with users":      {run, "echo 'authorization { user: a }' > x\nexec nats-server -c x\n", ""},
-		"mosquitto":             {"etc/mosquitto.conf", "listener 1883\nallow_anonymous true\n", "SVP019 etc/mosquitto.conf:2:1"},
+		"MQTT":                  {"etc/mqtt.conf", "listener 1883\nallow_anonymous true\n", "SVP019 etc/mqtt.conf:2:1"},
 		"its package":           {"bin/build", "#!/bin/sh\napt-get install memcached redis-server\n", ""},
 	} {
 		t.Run(name, func(t *testing.T) {

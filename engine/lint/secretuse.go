@@ -89,7 +89,7 @@ func traces(word *syntax.Word) bool {
 
 // shown names the program of a call.
 func shown(call *syntax.CallExpr) string {
-	if name, _ := started(call); name != "" {
+	if name := started(call); name != "" {
 		return name
 	}
 	return "a program"

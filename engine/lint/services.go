@@ -44,7 +44,7 @@ var openSettings = []openSetting{
 	},
 	{
 		regexp.MustCompile(`^\s*allow_anonymous\s+true\b`), nil,
-		"mosquitto lets anybody in", "write allow_anonymous false, and a password_file",
+		"the MQTT broker lets anybody in", "write allow_anonymous false, and a password_file",
 	},
 	{
 		regexp.MustCompile(`^\s*xpack\.security\.enabled\s*:\s*false\b`), nil,
@@ -157,7 +157,7 @@ func (c *checker) checkSetting(at place, line, all string) {
 }
 
 func (c *checker) checkService(s *source, call *syntax.CallExpr, all string) {
-	name, _ := started(call)
+	name := started(call)
 	if name == "" {
 		return
 	}

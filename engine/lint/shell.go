@@ -96,24 +96,24 @@ var prefixes = map[string]int{
 	"dumb-init": 0, "catchsegv": 0, "chpst": 0, "gosu": 1, "su-exec": 1, "timeout": 1, "chroot": 1, "flock": 1,
 }
 
-// started is the program that a call starts in the end, and its arguments. With
+// started is the program that a call starts in the end. With
 // exec setpriv … redis-server it is redis-server.
-func started(call *syntax.CallExpr) (name string, args []*syntax.Word) {
+func started(call *syntax.CallExpr) string {
 	words := call.Args
 	for len(words) > 0 {
 		text, ok := literal(words[0])
 		if !ok {
-			return "", nil
+			return ""
 		}
 		own, isPrefix := prefixes[path.Base(text)]
 		ofPack := strings.Contains(text, "/") && !path.IsAbs(text)
 		if !isPrefix || ofPack || len(words) == 1 {
-			return path.Base(text), words[1:]
+			return path.Base(text)
 		}
 		words = skipOptions(words[1:])
 		words = words[min(own, len(words)):]
 	}
-	return "", nil
+	return ""
 }
 
 // skipOptions leaves out options and assignments.

@@ -142,7 +142,7 @@ func head(text string) string { return text[:min(len(text), 512)] }
 func (s *source) lines() []string { return strings.Split(s.content, "\n") }
 
 func (s *source) at(pos syntax.Pos) place {
-	return place{s.path, int(pos.Line()), int(pos.Col())} //nolint:gosec // the parser counts lines of a short file
+	return place{s.path, int(pos.Line()), int(pos.Col())}
 }
 
 // source finds the text file of that path.
