@@ -104,8 +104,7 @@ func (s *Store) Open(ctx context.Context, name string) (Opened, error) {
 
 // forget removes a folder from the cache.
 func (s *Store) forget(ctx context.Context, opened Opened) error {
-	_, err := s.cached.drop(ctx, opened.SHA256+"/"+filepath.Base(opened.Folder))
-	return err
+	return s.cached.drop(ctx, opened.SHA256+"/"+filepath.Base(opened.Folder))
 }
 
 func (s *Store) unpackOnce(ctx context.Context, file *os.File, record Record) (Opened, error) {

@@ -44,7 +44,10 @@ func (s *Store) Install(ctx context.Context, wanted coordinate.Pattern, o Instal
 	}
 	there, err := s.Find(chosen)
 	if err == nil {
-		return there, s.checkSame(ctx, there, chosen, pin, from)
+		if err = s.checkSame(ctx, there, chosen, pin, from); err == nil {
+			s.note("%s is installed already", chosen)
+		}
+		return there, err
 	}
 	if !errors.Is(err, ErrNotInstalled) {
 		return Installed{}, err

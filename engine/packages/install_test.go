@@ -226,7 +226,7 @@ func TestWhatIsInstalledNeedsNoRepository(t *testing.T) {
 	}
 	var notes []string
 	s.config.Note = func(text string) { notes = append(notes, text) }
-	if there, err := s.Install(t.Context(), pattern(t, "org.cloudname:timber:1.2.3"), InstallOptions{}); err != nil || !there.Existed || len(notes) != 1 {
+	if there, err := s.Install(t.Context(), pattern(t, "org.cloudname:timber:1.2.3"), InstallOptions{}); err != nil || !there.Existed || len(notes) != 2 {
 		t.Errorf("%+v, %v, %q", there, err, notes)
 	}
 	if _, _, err := s.Locate(t.Context(), "org.cloudname:timber:1.+"); err != nil {

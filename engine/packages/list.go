@@ -39,7 +39,7 @@ func (s *Store) List() ([]Installed, error) {
 
 // Uninstall removes a package. It is gone at once for whoever looks for it.
 func (s *Store) Uninstall(ctx context.Context, c coordinate.Coordinate) error {
-	if _, err := s.installed.drop(ctx, c.Dir()); err != nil {
+	if err := s.installed.drop(ctx, c.Dir()); err != nil {
 		return fmt.Errorf("%s: %w", c, err)
 	}
 	return nil

@@ -112,10 +112,10 @@ func TestPinsAtOnceAreAllKept(t *testing.T) {
 func TestABadLockFileIsRefused(t *testing.T) {
 	pin := `{"sha256":"` + strings.Repeat("0", 64) + `","pack_digest":"sha256:` + strings.Repeat("0", 64) + `","repository":""}`
 	for content, word := range map[string]string{
-		"":                            "EOF",
-		"{}":                          "version is 0",
-		`{"version":2,"packages":{}}`: "version is 2",
-		`{"version":1,"packages":{},"more":1}`:                                    "more",
+		"":                                     "EOF",
+		"{}":                                   "version is 0",
+		`{"version":2,"packages":{}}`:          "version is 2",
+		`{"version":1,"packages":{},"more":1}`: "more",
 		`{"version":1,"packages":{"../../etc:x:1":` + pin + `}}`:                  "../../etc",
 		`{"version":1,"packages":{"a:b:1":{}}}`:                                   "digest",
 		`{"version":1,"packages":{"a:b:1":` + strings.ToUpper("{}") + `}}`:        "digest",

@@ -40,7 +40,7 @@ func (s *Store) recall(ctx context.Context, ref registry.Reference) (Opened, err
 	var known remembered
 	content, err := os.ReadFile(s.rememberedFile(ref))
 	if err != nil || decodeStrictly(content, &known) != nil || known.Reference != ref.String() || !hexSum.MatchString(known.SHA256) {
-		return Opened{}, ErrNotInstalled //nolint:nilerr // see above
+		return Opened{}, ErrNotInstalled
 	}
 	return s.findPulled(ctx, known.SHA256, ref)
 }

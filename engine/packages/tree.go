@@ -18,7 +18,7 @@ func makeReadOnly(folder string) error {
 		if err != nil {
 			return err
 		}
-		return os.Chmod(file, info.Mode().Perm()&0o555)
+		return os.Chmod(file, info.Mode().Perm()&0o555) //nolint:gosec // nobody else writes there
 	})
 }
 

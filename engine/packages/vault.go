@@ -246,40 +246,40 @@ func (v vault) checkFree(name string) error {
 }
 
 // drop removes what is there.
-func (v vault) drop(ctx context.Context, name string) (Record, error) {
+func (v vault) drop(ctx context.Context, name string) error {
 	release, err := v.hold(ctx)
 	if err != nil {
-		return Record{}, err
+		return err
 	}
-	record, moved, err := v.takeOut(name)
+	moved, err := v.takeOut(name)
 	release()
 	if err != nil {
-		return Record{}, err
+		return err
 	}
-	return record, removeTree(moved)
+	return removeTree(moved)
 }
 
 // takeOut moves what is there out of its place, at once, so that nobody meets half
 // of it.
-func (v vault) takeOut(name string) (record Record, moved string, err error) {
+func (v vault) takeOut(name string) (moved string, err error) {
 	if err := v.sweep(); err != nil {
-		return Record{}, "", err
+		return "", err
 	}
-	if record, err = v.find(name); err != nil {
-		return Record{}, "", err
+	if _, err = v.find(name); err != nil {
+		return "", err
 	}
 	target := v.path(name)
 	if moved, err = os.MkdirTemp(v.dir, oldPrefix+"*"); err != nil {
-		return Record{}, "", err
+		return "", err
 	}
 	// A folder that cannot be written to cannot be moved.
 	if err = os.Chmod(target, 0o755); err == nil { //nolint:gosec // as it was before
 		err = os.Rename(target, filepath.Join(moved, filepath.Base(target)))
 	}
 	if err != nil {
-		return Record{}, "", errors.Join(err, os.Remove(moved))
+		return "", errors.Join(err, os.Remove(moved))
 	}
-	return record, moved, errors.Join(os.Remove(recordFile(target)), v.prune(path.Dir(name)))
+	return moved, errors.Join(os.Remove(recordFile(target)), v.prune(path.Dir(name)))
 }
 
 // prune removes folders that nothing is in.

@@ -98,7 +98,7 @@ func brokerFlags(o *brokerOptions) []urfave.Flag {
 }
 
 func packsFlag(packs *string) urfave.Flag {
-	return &urfave.StringFlag{Name: "packs", Destination: packs, Usage: "offer the packs in `DIR[,DIR…]`, folders of packs or packs themselves"}
+	return &urfave.StringFlag{Name: "packs", Destination: packs, Usage: "offer the packs `PACK[,PACK…]`: folders of packs, or packs as svp up takes them"}
 }
 
 // check finds what is wrong with the flags before anything is done.

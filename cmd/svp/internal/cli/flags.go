@@ -23,7 +23,7 @@ func containerFlag(destination *string) urfave.Flag {
 func packFlag(destination *string) urfave.Flag {
 	return &urfave.StringFlag{
 		Name: "pack", Aliases: []string{"b"}, Destination: destination,
-		Usage: "`PACK`, a folder or the name of a pack",
+		Usage: "`PACK`, a folder, the name of a pack, a package, an archive or oci://…",
 	}
 }
 

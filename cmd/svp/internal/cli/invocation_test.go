@@ -69,7 +69,7 @@ func TestUsageErrors(t *testing.T) {
 	t.Parallel()
 	for line, want := range map[string]string{
 		"nosuch":                                `unknown command "nosuch"`,
-		"pack":                                  `pack: a command is missing: inspect`,
+		"pack":                                  `pack: a command is missing: init, inspect, `,
 		"pack inspct redis":                     `pack: unknown command "inspct"`,
 		"up":                                    `up: PACK is missing`,
 		"up a b c":                              `up: too many arguments: "c"`,

@@ -21,11 +21,12 @@ type packLister interface {
 
 func newPackCommand(w *wiring) *command {
 	return &command{
-		name: "pack", topic: topicSteps, summary: "Look into packs",
+		name: "pack", topic: topicSteps, summary: "Write, check, package and install packs",
 		children: []*command{
 			newPackInitCommand(w), newPackInspectCommand(w), newPackPackageCommand(w), newPackLintCommand(w), newPackTestCommand(w),
 			newPackInstallCommand(w), newPackUninstallCommand(w), newPackListCommand(w), newPackResolveCommand(w),
 			newPackPushCommand(w), newPackPullCommand(w),
+			newPackPublishCommand(w), newPackSignCommand(w), newPackVerifyCommand(w), newPackKeygenCommand(w),
 		},
 	}
 }

@@ -36,11 +36,11 @@ func TestFlagsBeatEnvironmentBeatsFileBeatsDefaults(t *testing.T) {
 			t.Errorf("%s: %s", title, diff)
 		}
 	}
-	want := settings{Progress: progressAuto, PackPath: []string{own}}
+	want := settings{Progress: progressAuto, PackPath: []string{own}, PackageDir: filepath.Join(filepath.Dir(own), "packages")}
 	step("defaults", want)
 
 	folder := filepath.Dir(writeConfig(t, w, "host: tcp://file:1\nnetwork: file\nca_bundle: ca.pem\npack_path: [packs, /abs]\n"+
-		"os_images: {debian/12: mirror/debian@sha256:1}\nprogress: plain\ntimeout: 1m\n"))
+		"os_images: {debian/12: mirror/debian@sha256:1}\nprogress: plain\ntimeout: 1m\npackage_dir: kept\nrequire_signature: true\n"))
 	bundle := filepath.Join(folder, "ca.pem")
 	other := filepath.Join(w.variables["HOME"], "other.pem")
 	for _, file := range []string{bundle, other} {
@@ -51,15 +51,16 @@ func TestFlagsBeatEnvironmentBeatsFileBeatsDefaults(t *testing.T) {
 	want = settings{
 		Host: "tcp://file:1", Network: "file", CABundle: bundle, PackPath: []string{filepath.Join(folder, "packs"), "/abs", own},
 		OSImages: map[string]string{"debian/12": "mirror/debian@sha256:1"}, Progress: progressPlain, Timeout: time.Minute,
+		PackageDir: filepath.Join(folder, "kept"), RequireSignature: true,
 	}
 	step("file", want)
 
 	w.set(map[string]string{
 		"DOCKER_HOST": "tcp://env:1", "SVP_NETWORK": "env", "SVP_CA_BUNDLE": other, "SVP_PACK_PATH": "/env:/two",
-		"SVP_PROGRESS": "json", "SVP_TIMEOUT": "120",
+		"SVP_PROGRESS": "json", "SVP_TIMEOUT": "120", "SVP_PACKAGE_DIR": "/copkg",
 	})
 	want.Host, want.Network, want.CABundle, want.PackPath = "tcp://env:1", "env", other, []string{"/env", "/two", own}
-	want.Progress, want.Timeout = progressJSON, 2*time.Minute
+	want.Progress, want.Timeout, want.PackageDir = progressJSON, 2*time.Minute, "/copkg"
 	step("environment", want)
 
 	w.chosen = settingFlags{host: "tcp://flag:1", network: "flag", caBundle: bundle, progress: "tty", timeout: "3m"}

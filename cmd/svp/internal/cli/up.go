@@ -24,9 +24,12 @@ func newUpCommand(w *wiring) *command {
 		name: "up", topic: topicDaily, summary: "Make sure that an instance of a pack runs",
 		details: "Builds the pack, sets the instance up, runs it, waits until it is ready, and prints\n" +
 			"its environment. Run twice it changes nothing. PACK is a folder, or the name of a pack\n" +
-			"in SVP_PACK_PATH, in svp's data folder, or of a reference pack. NAME is PACK's where\n" +
-			"it is left out.",
+			"in SVP_PACK_PATH, in svp's data folder, or of a reference pack; a package,\n" +
+			"GROUP:NAME:VERSION, which is installed first where it is not yet; a zip file or a\n" +
+			"Service Archive; or what a registry has, oci://HOST/REPOSITORY:TAG. All but folders and\n" +
+			"reference packs are queried in a container. NAME is PACK's where it is left out.",
 		example: "svp up postgresql\nsvp up packs/redis cache -p 16379:6379\n" +
+			"svp up org.cloudname:timber:latest timber\n" +
 			"set -a; eval \"$(svp up redis cache)\"",
 		args: []string{"PACK", "[NAME]"},
 	}
