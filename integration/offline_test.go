@@ -10,7 +10,9 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/servicepack/svp/integration/svptest"
 )
@@ -165,6 +167,37 @@ func TestOfflineNothingIsFetched(t *testing.T) {
 	nothingLeft(t, pack, tag)
 }
 
+// However a build ends, what brought the files to it goes.
+func TestInterruptedOfflineBuildsLeaveNothing(t *testing.T) {
+	t.Parallel()
+	for signal, status := range map[syscall.Signal]int{syscall.SIGINT: 130, syscall.SIGKILL: -1} {
+		t.Run(signal.String(), func(t *testing.T) {
+			t.Parallel()
+			pack, name, _ := offlinePack(t)
+			change(t, os.WriteFile(filepath.Join(pack, "bin", "build"), []byte("#!/bin/sh\nexec sleep 600\n"), 0o755))
+			process := suite.Start(t, svptest.Call{Args: []string{"build", "--offline", "-b", pack, "-t", newName(t)}})
+			eventually(t, time.Minute, "the build has its files", func() bool {
+				containers, volumes := 0, 0
+				for _, object := range suite.List(t, name) {
+					switch {
+					case object.Kind == "volume":
+						volumes++
+					case object.Kind == "container":
+						containers++
+					}
+				}
+				return containers == 1 && volumes == 1 && strings.Contains(process.Stderr(), "started")
+			})
+			process.Signal(signal)
+			if ended := process.Wait(); ended.Status != status {
+				t.Errorf("status %d, want %d: %s", ended.Status, status, ended)
+			}
+			svp(t, "gc").Require(t, 0)
+			nothingLeft(t, name, name)
+		})
+	}
+}
+
 // listPackages prints where the Debian packages are that redis-server needs, as
 // packs/README.md tells authors to find out.
 const listPackages = `#!/bin/sh
@@ -189,13 +222,12 @@ func TestRedisOffline(t *testing.T) {
 	}
 	write(t, filepath.Join(pack, "servicepack.yaml"), manifest)
 
-	made := svp(t, "pack", "package", "--cached", "-b", pack, "-o", t.TempDir()).Require(t, 0)
-	folder := extracted(t, strings.TrimSpace(made.Stdout))
-	base := svp(t, "build", "--offline", "-b", folder, "-t", newName(t)).Require(t, 0)
+	made := strings.TrimSpace(svp(t, "pack", "package", "--cached", "-b", pack, "-o", t.TempDir()).Require(t, 0).Stdout)
+	base := svp(t, "build", "--offline", "-b", made, "-t", newName(t)).Require(t, 0)
 	if !strings.Contains(base.Stderr, "Setting up redis-server") {
 		t.Errorf("nothing was installed: %s", base)
 	}
-	up(t, folder, name, "--offline").Require(t, 0)
+	up(t, made, name, "--offline").Require(t, 0)
 	if pong := svp(t, "client", name, "--", "PING").Require(t, 0); pong.Stdout != "PONG\n" {
 		t.Errorf("redis says %q", pong.Stdout)
 	}
