@@ -6,7 +6,8 @@ folder=/var/lib/tinykv
 # set_login USER sets the password of a user to what is on stdin. The file holds a
 # hash: any byte may be part of a password, and nobody can read it there.
 set_login() {
-    local file=$folder/logins/$1
+    local new
+    new=$(mktemp "$folder/logins/.new.XXXXXX")
     perl -e '
         my $password = do { local $/; <STDIN> };
         open my $random, "<", "/dev/urandom" or die "open /dev/urandom: $!\n";
@@ -16,7 +17,7 @@ set_login() {
         my $hash = crypt $password, "\$6\$$salt\$";
         die "this cannot be a password\n" if !defined $hash || $hash !~ /^\$6\$/;
         print "$hash\n";
-    ' > "$file.new.$$"
-    chown service:service "$file.new.$$"
-    mv "$file.new.$$" "$file"
+    ' > "$new"
+    chown service:service "$new"
+    mv "$new" "$folder/logins/$1"
 }
