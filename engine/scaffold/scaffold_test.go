@@ -119,20 +119,23 @@ func TestWrongOptionsAreRefused(t *testing.T) {
 	}
 }
 
-// What the template has in common with the reference packs is a copy.
+// What the template, and the example that was made from it, have in common with the
+// reference packs is a copy.
 func TestCopiesAreThoseOfTheReferencePacks(t *testing.T) {
 	t.Parallel()
-	for _, file := range []string{"lib/bindings.sh", "lib/packages.sh", "lib/percent.sh"} {
-		ours, err := os.ReadFile(filepath.Join("tinykv", file))
-		if err != nil {
-			t.Fatal(err)
-		}
-		theirs, err := fs.ReadFile(packs.FS, "redis/"+file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if string(ours) != string(theirs) {
-			t.Errorf("%s differs from that of redis, of which it is a copy", file)
+	for _, folder := range []string{"tinykv", "../../examples/nats-pack"} {
+		for _, file := range []string{"lib/bindings.sh", "lib/packages.sh", "lib/percent.sh"} {
+			ours, err := os.ReadFile(filepath.Join(folder, file))
+			if err != nil {
+				t.Fatal(err)
+			}
+			theirs, err := fs.ReadFile(packs.FS, "redis/"+file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if string(ours) != string(theirs) {
+				t.Errorf("%s of %s differs from that of redis, of which it is a copy", file, folder)
+			}
 		}
 	}
 }
