@@ -50,8 +50,11 @@ func sections() []section {
 		{"concurrent", "sixteen instances of redis at once against the floor", (*bench).concurrent},
 		{"size", "images against the smallest that can run the service", (*bench).size},
 		{"startup", "how long svp takes to do nothing", (*bench).startup},
+		{"lint", "how long svp pack lint takes for all packs, without shellcheck", (*bench).lint},
 		{"catalog", "how often a broker's catalog can be asked for", (*bench).catalog},
 		{"records", "how much memory a broker needs with many instances on record", (*bench).records},
+		{"package", "packaging, verifying and installing a pack of 500 MB against zip, unzip and sha256sum", (*bench).packageAndInstall},
+		{"serve", "files of a repository against nginx", (*bench).serve},
 		{"provision", "from a platform's request to the instance, against svp up", (*bench).provision},
 		{"provisions", "sixteen instances that a platform asks for at once, against the floor", (*bench).provisions},
 	}

@@ -18,18 +18,22 @@
 //	concurrent  sixteen instances of redis at once against the floor
 //	size        images against the smallest that can run the service (size.go)
 //	startup     svp version
+//	lint        svp pack lint of every pack, without shellcheck
 //	catalog     requests for the catalog of a broker with twenty packs
 //	records     memory of a broker with a thousand instances on record
+//	package     svp pack package and svp pack install of half a gigabyte against
+//	            zip -0, unzip and sha256sum
+//	serve       requests for files of a repository against nginx
 //	provision   a broker's provision, as its client sees it, against svp up
 //	provisions  sixteen instances of redis that a platform asks for at once,
 //	            against the floor
 //
 // It needs bin/svp (make build), a Docker host, and the image of the packs'
 // operating system; make bench sees to these. The sections cached, compose and
-// size need the docker command, and compose needs Debian's docker-compose; a
-// section that cannot be measured says so. It is a report: its exit status is 0
-// whether or not the limits are met. It removes what it made, also when it is
-// interrupted.
+// size need the docker command, compose needs Debian's docker-compose, and
+// package zip and unzip; a section that cannot be measured says so. It is a
+// report: its exit status is 0 whether or not the limits are met. It removes what
+// it made, also when it is interrupted.
 package main
 
 import (
