@@ -24,7 +24,7 @@ type omission struct{ why string }
 
 func (o *omission) Error() string { return o.why }
 
-func omitted(format string, args ...any) error { return &omission{fmt.Sprintf(format, args...)} }
+func omitted(why string) error { return &omission{why} }
 
 // judge makes a result of how a check ended. The error is one that the pack is not
 // to blame for.

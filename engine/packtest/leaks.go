@@ -159,7 +159,7 @@ func findReadable(files io.Reader, wanted *search) (count int, leak string, err 
 			}
 			count++
 			content := &stream{search: wanted}
-			if _, err := io.Copy(content, archive); err != nil {
+			if _, err := io.CopyN(content, archive, header.Size); err != nil {
 				return count, leak, fmt.Errorf("read the files of the instance: %w", err)
 			}
 			if content.found {
