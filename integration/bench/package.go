@@ -45,7 +45,7 @@ func (b *bench) packageAndInstall(ctx context.Context) error {
 		}
 	}
 	p := &packaging{bench: b, folder: filepath.Join(b.work, "package")}
-	defer os.RemoveAll(p.folder)
+	defer removeAll(p.folder)
 	b.doing("package: %d MB of files", packageFiles*packageFile/1_000_000)
 	if err := p.prepare(ctx); err != nil {
 		return err
@@ -133,14 +133,14 @@ func (p *packaging) arguments(folder string) []string {
 }
 
 func (p *packaging) make(ctx context.Context) (time.Duration, error) {
-	defer os.RemoveAll(filepath.Join(p.folder, "made"))
+	defer removeAll(filepath.Join(p.folder, "made"))
 	return p.ours(ctx, p.arguments("made")...)
 }
 
 // makeByOthers ends when the archive is on the disk, as svp does.
 func (p *packaging) makeByOthers(ctx context.Context) (time.Duration, error) {
 	archive := filepath.Join(p.folder, "made.zip")
-	defer os.Remove(archive)
+	defer removeAll(archive)
 	zip := p.command(ctx, "zip", "-0", "-q", "-r", archive, ".")
 	zip.Dir = p.layout
 	return inRow(zip, p.command(ctx, "sync", archive), p.command(ctx, "sha256sum", archive))
@@ -148,13 +148,13 @@ func (p *packaging) makeByOthers(ctx context.Context) (time.Duration, error) {
 
 func (p *packaging) install(ctx context.Context) (time.Duration, error) {
 	folder := filepath.Join(p.folder, "installed")
-	defer removeReadOnly(folder)
+	defer removeAll(folder)
 	return p.ours(ctx, "pack", "install", packageName, "-r", p.repository, "--dir", folder, "--no-save")
 }
 
 func (p *packaging) installByOthers(ctx context.Context) (time.Duration, error) {
 	folder := filepath.Join(p.folder, "unzipped")
-	defer os.RemoveAll(folder)
+	defer removeAll(folder)
 	return inRow(p.command(ctx, "sha256sum", p.zip), p.command(ctx, "unzip", "-q", p.zip, "-d", folder))
 }
 
@@ -177,14 +177,14 @@ func inRow(commands ...*exec.Cmd) (time.Duration, error) {
 	return took, nil
 }
 
-// removeReadOnly removes a folder in which nobody may write.
-func removeReadOnly(folder string) {
-	// What cannot be removed is removed with the whole folder, or tells so there.
-	_ = filepath.WalkDir(folder, func(path string, entry os.DirEntry, err error) error {
+// removeAll removes what was made, also folders in which nobody may write. What it
+// cannot remove is told of when the bench's own folder is removed.
+func removeAll(path string) {
+	_ = filepath.WalkDir(path, func(name string, entry os.DirEntry, err error) error {
 		if err == nil && entry.IsDir() {
-			err = os.Chmod(path, 0o750) //nolint:gosec // a folder is entered
+			err = os.Chmod(name, 0o750)
 		}
 		return err
 	})
-	_ = os.RemoveAll(folder)
+	_ = os.RemoveAll(path)
 }
