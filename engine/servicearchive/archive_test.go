@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/servicepack/svp/engine/archive"
+	"github.com/servicepack/svp/engine/pack"
 )
 
 // file is a file of an archive that another program made.
@@ -178,19 +179,32 @@ func TestArchivesThatAreBroken(t *testing.T) {
 
 func TestOnePackageIsThePack(t *testing.T) {
 	files := "<Files><File>bin/query</File></Files>"
-	pack := func(names ...string) []byte {
+	holding := func(names ...string) []byte {
 		all, declared := []file{}, ""
 		for _, name := range names {
 			all, declared = append(all, file{name + "/bin/query", "#!/bin/sh\n"}), declared+software(name, files)
 		}
 		return tarGz(t, append(all, file{"profile.xml", profileOf(declared)})...)
 	}
-	found, err := ExtractPack(t.Context(), bytes.NewReader(pack("shop-pack")), openRoot(t))
+	found, err := ExtractPack(t.Context(), bytes.NewReader(holding("shop-pack")), openRoot(t))
 	if diff := cmp.Diff(Pack{Name: "shop", Folder: "shop-pack"}, found); err != nil || diff != "" {
 		t.Errorf("%v\n%s", err, diff)
 	}
-	_, err = ExtractPack(t.Context(), bytes.NewReader(pack("a", "b")), openRoot(t))
+	_, err = ExtractPack(t.Context(), bytes.NewReader(holding("a", "b")), openRoot(t))
 	if err == nil || err.Error() != "the Service Archive holds several packs: a and b" {
+		t.Errorf("the error is %v", err)
+	}
+}
+
+// An archive of a few bytes can hold zeros without end.
+func TestAnArchiveThatIsLargerThanAnyPackIsRefused(t *testing.T) {
+	var out bytes.Buffer
+	compressed := gzip.NewWriter(&out)
+	header := &tar.Header{Name: "a/x", Typeflag: tar.TypeReg, Size: pack.DefaultSizeLimit + 1}
+	if err := errors.Join(tar.NewWriter(compressed).WriteHeader(header), compressed.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ExtractPack(t.Context(), &out, openRoot(t)); !errors.Is(err, archive.ErrTooLarge) {
 		t.Errorf("the error is %v", err)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/servicepack/svp/engine/archive"
+	"github.com/servicepack/svp/engine/pack"
 )
 
 // Archive is what an archive holds.
@@ -102,7 +103,11 @@ func findProfile(r io.Reader) (Profile, error) {
 // Extract unpacks an archive into a folder that is empty. The caller removes the
 // folder when there is an error; List tells which there are.
 func Extract(ctx context.Context, r io.Reader, root *os.Root) (Archive, error) {
-	entries, err := archive.ExtractTarGz(ctx, r, root, archive.DefaultLimits)
+	return extract(ctx, r, root, archive.DefaultLimits)
+}
+
+func extract(ctx context.Context, r io.Reader, root *os.Root, l archive.Limits) (Archive, error) {
+	entries, err := archive.ExtractTarGz(ctx, r, root, l)
 	if err != nil {
 		return Archive{}, err
 	}
@@ -128,9 +133,16 @@ type Pack struct {
 	Maven  *Maven // nil when the profile gives no coordinates
 }
 
-// ExtractPack unpacks an archive as Extract does, and finds the pack in it.
+// packLimits leave room for other packages beside the largest pack, and keep a few
+// bytes that somebody sent from filling a disk.
+var packLimits = archive.Limits{
+	Entries: 2 * pack.DefaultEntryLimit, Total: 2 * pack.DefaultSizeLimit, File: pack.DefaultSizeLimit,
+}
+
+// ExtractPack unpacks an archive as Extract does, up to the size of an archive with
+// a pack, and finds the pack in it.
 func ExtractPack(ctx context.Context, r io.Reader, root *os.Root) (Pack, error) {
-	a, err := Extract(ctx, r, root)
+	a, err := extract(ctx, r, root, packLimits)
 	if err != nil {
 		return Pack{}, err
 	}
