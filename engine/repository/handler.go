@@ -1,16 +1,15 @@
 package repository
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"net/http"
 	"path"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/servicepack/svp/engine/signature"
@@ -33,8 +32,8 @@ type HandlerOptions struct {
 type Handler struct {
 	files   *files
 	options HandlerOptions
+	shelf   *shelf
 	places  chan struct{}
-	buffers sync.Pool
 }
 
 // NewHandler opens the folder.
@@ -49,8 +48,7 @@ func NewHandler(folder string, o HandlerOptions) (*Handler, error) {
 	if o.Requests == 0 {
 		o.Requests = 1024
 	}
-	return &Handler{files: opened, options: o, places: make(chan struct{}, o.Requests),
-		buffers: sync.Pool{New: func() any { return new([maxSmall]byte) }}}, nil
+	return &Handler{files: opened, options: o, shelf: newShelf(), places: make(chan struct{}, o.Requests)}, nil
 }
 
 // Close lets go of the folder.
@@ -58,8 +56,7 @@ func (h *Handler) Close() error { return h.files.close() }
 
 // ServeHTTP answers one request, and logs it.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	begun := time.Now()
-	answer := &answer{ResponseWriter: w, control: http.NewResponseController(w), stall: h.options.Stall}
+	answer := &answer{ResponseWriter: w, control: http.NewResponseController(w), stall: h.options.Stall, begun: time.Now()}
 	answer.extend()
 	username := ""
 	select {
@@ -70,7 +67,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Retry-After", "5")
 		answer.refuse(http.StatusServiceUnavailable)
 	}
-	h.log(answer, r, username, time.Since(begun))
+	h.log(answer, r, username)
 }
 
 // admit answers who may read the repository, and returns who that is.
@@ -92,7 +89,11 @@ func (h *Handler) serve(w *answer, r *http.Request) {
 		return
 	}
 	name := strings.TrimPrefix(r.URL.Path, "/")
-	kind, cache, served := describe(name)
+	if kept, fresh := h.shelf.take(name, w.begun); fresh {
+		kept.serve(w, r)
+		return
+	}
+	header, served := describe(name)
 	if !served {
 		w.refuse(http.StatusNotFound)
 		return
@@ -103,35 +104,31 @@ func (h *Handler) serve(w *answer, r *http.Request) {
 		return
 	}
 	defer file.Close()
-	header := w.Header()
-	header.Set("Content-Type", kind)
-	header.Set("Cache-Control", cache)
-	header.Set("X-Content-Type-Options", "nosniff")
 	header.Set("Etag", etag(info))
 	if info.Size() > maxSmall {
+		maps.Copy(w.Header(), header)
 		http.ServeContent(w, r, "", info.ModTime(), file)
 		return
 	}
-	buffer := h.buffers.Get().(*[maxSmall]byte) //nolint:errcheck,forcetypeassert // nothing else is put there
-	defer h.buffers.Put(buffer)
-	n, err := io.ReadFull(file, buffer[:info.Size()])
+	read, err := readSmall(file, info, header, w.begun)
 	if err != nil {
 		w.refuse(http.StatusNotFound) // it has just been replaced
 		return
 	}
-	http.ServeContent(w, r, "", info.ModTime(), bytes.NewReader(buffer[:n]))
+	// The index changes with each package: who has just published looks for it.
+	if name != IndexFile {
+		h.shelf.put(name, read)
+	}
+	read.serve(w, r)
 }
-
-// maxSmall is how large a file may be that goes out in one piece with the header.
-const maxSmall = 4 << 10
 
 // describe tells what a file of a repository is. What is none is not served,
 // whatever lies there.
-func describe(name string) (kind, cache string, served bool) {
+func describe(name string) (header http.Header, served bool) {
 	if name == IndexFile {
-		return "application/json", "no-cache", true
+		return headerOf("application/json", "no-cache"), true
 	}
-	kind = "application/zip"
+	kind := "application/zip"
 	for _, extension := range []string{ChecksumExtension, signature.Extension} {
 		if base, found := strings.CutSuffix(name, extension); found {
 			name, kind = base, "text/plain; charset=utf-8"
@@ -139,11 +136,15 @@ func describe(name string) (kind, cache string, served bool) {
 		}
 	}
 	if path.Clean("/"+name) != "/"+name {
-		return "", "", false
+		return nil, false
 	}
-	// Packages do not change; yet a signature may come later.
+	// Packages do not change; yet one may be removed.
 	_, err := coordinateOf(name)
-	return kind, "max-age=86400", err == nil
+	return headerOf(kind, "max-age=86400"), err == nil
+}
+
+func headerOf(kind, cache string) http.Header {
+	return http.Header{"Content-Type": {kind}, "Cache-Control": {cache}, "X-Content-Type-Options": {"nosniff"}}
 }
 
 // etag changes with the file.
@@ -151,10 +152,10 @@ func etag(info fs.FileInfo) string {
 	return `"` + strconv.FormatInt(info.ModTime().UnixNano(), 36) + "-" + strconv.FormatInt(info.Size(), 36) + `"`
 }
 
-func (h *Handler) log(w *answer, r *http.Request, username string, took time.Duration) {
+func (h *Handler) log(w *answer, r *http.Request, username string) {
 	h.options.Log.LogAttrs(r.Context(), slog.LevelInfo, "served",
 		slog.String("method", r.Method), slog.String("path", r.URL.Path), slog.Int("status", w.status),
-		slog.Int64("bytes", w.bytes), slog.Duration("took", took), slog.String("client", r.RemoteAddr), slog.String("user", username))
+		slog.Int64("bytes", w.bytes), slog.Duration("took", time.Since(w.begun)), slog.String("client", r.RemoteAddr), slog.String("user", username))
 }
 
 // answer notes what is answered, and gives up on a client that takes nothing.
@@ -162,6 +163,7 @@ type answer struct {
 	http.ResponseWriter
 	control *http.ResponseController
 	stall   time.Duration
+	begun   time.Time
 	status  int
 	bytes   int64
 }
@@ -175,6 +177,9 @@ func (a *answer) WriteHeader(status int) {
 }
 
 func (a *answer) Write(p []byte) (int, error) {
+	if a.status == 0 {
+		a.status = http.StatusOK
+	}
 	n, err := a.ResponseWriter.Write(p)
 	a.bytes += int64(n)
 	return n, err

@@ -249,3 +249,32 @@ func TestAClientThatTakesNothingIsGivenUp(t *testing.T) {
 		}
 	}
 }
+
+// TestTheHandlerSeesWhatHasChanged at once in the index, and soon elsewhere.
+func TestTheHandlerSeesWhatHasChanged(t *testing.T) {
+	t.Parallel()
+	folder := filled(t)
+	base, _ := start(t, folder, repository.HandlerOptions{})
+	for _, number := range []string{"2", "3", "4"} {
+		publish(t, folder, item(t, version(number), contents))
+		if _, body := ask(t, http.MethodGet, base+"/index.json", nil); !strings.Contains(body, `"version": "`+number+`"`) {
+			t.Errorf("the index lacks version %s:\n%s", number, body)
+		}
+	}
+	if response, _ := ask(t, http.MethodGet, base+"/"+timberPath, nil); response.StatusCode != 200 {
+		t.Errorf("while it is there: %s", response.Status)
+	}
+	if err := os.Remove(filepath.Join(folder, timberPath)); err != nil {
+		t.Fatal(err)
+	}
+	again := time.NewTicker(10 * time.Millisecond)
+	defer again.Stop()
+	for deadline := time.Now().Add(time.Minute); ; <-again.C {
+		if response, _ := ask(t, http.MethodGet, base+"/"+timberPath, nil); response.StatusCode == 404 {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("a package that was removed is still served")
+		}
+	}
+}

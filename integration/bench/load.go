@@ -6,7 +6,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"slices"
 	"strconv"
@@ -29,20 +28,24 @@ func (l loaded) percentile(percent int) time.Duration {
 	return l.took[max(0, (len(l.took)*percent+99)/100-1)]
 }
 
-// load asks for the catalog over connections that stay open. The requests are
-// bytes that are ready, and of the answers no more is read than it takes to
-// tell where they end: the clients share the broker's processors, and are to be
-// no larger a part of what is measured than those of a load tool in C.
+// load asks for the catalog over connections that stay open.
 func (s *broker) load(ctx context.Context, connections int, duration time.Duration) (loaded, error) {
 	basic := base64.StdEncoding.EncodeToString([]byte(brokerUser + ":" + s.password))
-	request := "GET /v2/catalog HTTP/1.1\r\nHost: " + s.address + "\r\nAuthorization: Basic " + basic +
-		"\r\nX-Broker-API-Version: 2.17\r\n\r\n"
+	return load(ctx, s.address, "/v2/catalog", "Authorization: Basic "+basic+"\r\nX-Broker-API-Version: 2.17\r\n", connections, duration)
+}
+
+// load asks a server for the same over connections that stay open. The requests
+// are bytes that are ready, and of the answers no more is read than it takes to
+// tell where they end: the clients share the server's processors, and are to be
+// no larger a part of what is measured than those of a load tool in C.
+func load(ctx context.Context, address, path, header string, connections int, duration time.Duration) (loaded, error) {
+	request := "GET " + path + " HTTP/1.1\r\nHost: " + address + "\r\n" + header + "\r\n"
 	results := make([]loaded, connections)
 	errs := make([]error, connections)
 	start := time.Now()
 	var group sync.WaitGroup
 	for i := range connections {
-		group.Go(func() { results[i], errs[i] = s.loadOne(ctx, []byte(request), start.Add(duration)) })
+		group.Go(func() { results[i], errs[i] = loadOne(ctx, address, []byte(request), start.Add(duration)) })
 	}
 	group.Wait()
 	all := loaded{elapsed: time.Since(start), size: results[0].size}
@@ -57,8 +60,8 @@ func (s *broker) load(ctx context.Context, connections int, duration time.Durati
 }
 
 // loadOne is one client.
-func (s *broker) loadOne(ctx context.Context, request []byte, end time.Time) (loaded, error) {
-	connection, err := (&net.Dialer{}).DialContext(ctx, "tcp", s.address)
+func loadOne(ctx context.Context, address string, request []byte, end time.Time) (loaded, error) {
+	connection, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
 	if err != nil {
 		return loaded{}, err
 	}
@@ -92,7 +95,7 @@ func skipAnswer(answers *bufio.Reader) (size int, err error) {
 		}
 		text := strings.TrimSuffix(string(line), "\r\n")
 		if number == 0 && !strings.HasPrefix(text, "HTTP/1.1 200 ") {
-			return 0, fmt.Errorf("the broker answers %q", text)
+			return 0, fmt.Errorf("the server answers %q", text)
 		}
 		if text == "" {
 			break
@@ -104,10 +107,8 @@ func skipAnswer(answers *bufio.Reader) (size int, err error) {
 		}
 	}
 	if size < 0 {
-		return 0, errors.New("the broker does not say how long its answer is")
+		return 0, errors.New("the server does not say how long its answer is")
 	}
-	if _, err := io.CopyN(io.Discard, answers, int64(size)); err != nil {
-		return 0, err
-	}
-	return size, nil
+	_, err = answers.Discard(size)
+	return size, err
 }
