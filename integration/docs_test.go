@@ -32,10 +32,11 @@ var invented = []string{"shop", "hello", "greeter", "guestbook"}
 var prepared = map[string]func(t *testing.T, s *reading){
 	"README.md": func(t *testing.T, s *reading) {
 		s.writeGreeter(t, nil)
-		s.copyPacks(t)
+		s.copyFolder(t, "packs")
 	},
 	"packs/README.md": func(t *testing.T, s *reading) {
 		s.writeGreeter(t, readDocument(t, "packs/README.md").block(t, "yaml").lines)
+		s.copyFolder(t, "examples/nats-pack")
 	},
 	"examples/webapp/README.md": func(t *testing.T, s *reading) {
 		s.folder = webapp
@@ -55,7 +56,7 @@ var prepared = map[string]func(t *testing.T, s *reading){
 		// TestExamplePlatform runs it, and ends it.
 		s.leftOut = "./platform"
 	},
-	"examples/broker/README.md": func(t *testing.T, s *reading) { s.copyPacks(t) },
+	"examples/broker/README.md": func(t *testing.T, s *reading) { s.copyFolder(t, "packs") },
 }
 
 // reading is a reader who does what a document says.
@@ -96,7 +97,8 @@ func TestCommandsInDocumentsRun(t *testing.T) {
 				s.env = suite.Environ(t)
 			}
 			s.broker = freeAddress(t)
-			s.env = append(s.env, "XDG_STATE_HOME="+t.TempDir(), "BROKER_URL=http://"+s.broker)
+			s.env = append(s.env, "XDG_STATE_HOME="+t.TempDir(), "XDG_CONFIG_HOME="+t.TempDir(), "XDG_DATA_HOME="+t.TempDir(),
+				"BROKER_URL=http://"+s.broker)
 			s.run(t, commands)
 		})
 	}
@@ -173,10 +175,10 @@ func (s *reading) rename(text string) string {
 	return inventedWord.ReplaceAllStringFunc(text, func(name string) string { return s.names[name] })
 }
 
-// copyPacks puts the packs of this repository where a reader in it finds them.
-func (s *reading) copyPacks(t *testing.T) {
+// copyFolder puts a folder of this repository where a reader in it finds it.
+func (s *reading) copyFolder(t *testing.T, name string) {
 	t.Helper()
-	if err := os.CopyFS(filepath.Join(s.folder, "packs"), os.DirFS("../packs")); err != nil {
+	if err := os.CopyFS(filepath.Join(s.folder, name), os.DirFS(filepath.Join("..", name))); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -244,7 +246,7 @@ func namedIn(text string) []string {
 		words := strings.Fields(found[1])
 		arguments := positional(words[1:])
 		switch words[0] {
-		case "list", "help", "version", "pack", "archive", "ports", "os", "gc", "completion", "broker":
+		case "list", "help", "version", "pack", "archive", "repo", "ports", "os", "gc", "completion", "broker":
 		case "build", "setup", "run":
 			for i, word := range words[:len(words)-1] {
 				if slices.Contains([]string{"-n", "-i", "-t"}, word) {
@@ -324,7 +326,7 @@ func TestCommandsInProseExist(t *testing.T) {
 			if words[1] != "help" {
 				help = append(help, words[1])
 			}
-			if slices.Contains([]string{"os", "pack", "broker"}, words[1]) && len(words) > 2 && !strings.HasPrefix(words[2], "-") {
+			if slices.Contains([]string{"os", "pack", "repo", "archive", "broker"}, words[1]) && len(words) > 2 && !strings.HasPrefix(words[2], "-") {
 				help = append(help, words[2])
 			}
 			if result := svp(t, help...); result.Status != 0 {
