@@ -6,6 +6,7 @@ package dependency
 
 import (
 	"context"
+	"crypto/x509"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -36,8 +37,9 @@ type Options struct {
 	// Offline allows no downloads: what is not on this machine is missing, and
 	// the error a *MissingError.
 	Offline bool
-	// Transport carries the requests; nil means one like the default of net/http.
-	Transport http.RoundTripper
+	// RootCAs are the certificate authorities that servers are trusted by; nil
+	// means those of the system.
+	RootCAs *x509.CertPool
 	// Event, when not nil, is told what happens.
 	Event func(Event)
 }
@@ -199,7 +201,7 @@ func newFetcher(o Options) (*fetcher, error) {
 		return nil, errors.New("fetch dependencies: no cache folder is given")
 	}
 	f := &fetcher{cache: cache{folder: o.CacheDir}, limits: o.Limits.orDefault(), offline: o.Offline, event: o.Event}
-	f.client = newClient(o.Transport)
+	f.client = newClient(o.RootCAs)
 	if f.event == nil {
 		f.event = func(Event) {}
 	}

@@ -3,6 +3,8 @@ package dependency
 import (
 	"context"
 	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -12,18 +14,20 @@ import (
 	"time"
 )
 
-const maxRedirects = 5
+const (
+	maxRedirects     = 5
+	handshakeTimeout = 10 * time.Second
+)
 
 // newClient follows no redirects: each is looked at here first, and no request
 // tells the next server where it comes from.
-func newClient(transport http.RoundTripper) *http.Client {
-	if transport == nil {
-		own := &http.Transport{Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true}
-		if known, ok := http.DefaultTransport.(*http.Transport); ok {
-			own = known.Clone()
-		}
-		own.DisableCompression = true // the bytes as they are; their number is known then
-		transport = own
+func newClient(roots *x509.CertPool) *http.Client {
+	transport := &http.Transport{
+		Proxy:               http.ProxyFromEnvironment,
+		TLSClientConfig:     &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
+		TLSHandshakeTimeout: handshakeTimeout,
+		ForceAttemptHTTP2:   true,
+		DisableCompression:  true, // the bytes as they are; their number is known then
 	}
 	return &http.Client{
 		Transport:     transport,

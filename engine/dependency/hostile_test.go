@@ -1,6 +1,7 @@
 package dependency
 
 import (
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -232,7 +233,8 @@ func TestRedirectsFromHTTPSToHTTP(t *testing.T) {
 		secure.URL + "/file?add=sig=1": false,
 	} {
 		o := options(t)
-		o.Transport = secure.Client().Transport
+		o.RootCAs = x509.NewCertPool()
+		o.RootCAs.AddCert(secure.Certificate())
 		_, err := fetchOne(t, Dependency{URI: uri, SHA256: sumOf(contents)}, o)
 		if allowed != (err == nil) {
 			t.Errorf("%s: %v", Redact(uri), err)

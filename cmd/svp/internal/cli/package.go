@@ -140,7 +140,11 @@ func fetchDependencies(ctx context.Context, s session, made *copkg.Package) ([]c
 	for _, listed := range made.Dependencies() {
 		wanted = append(wanted, dependency.Dependency{URI: listed.URI, SHA256: listed.SHA256})
 	}
-	files, err := dependency.Fetch(ctx, wanted, dependency.Options{CacheDir: s.DependencyCache(), Event: s.dependencyEvent})
+	options, err := s.dependencyOptions()
+	if err != nil {
+		return nil, err
+	}
+	files, err := dependency.Fetch(ctx, wanted, options)
 	if err != nil {
 		return nil, err
 	}
@@ -149,6 +153,12 @@ func fetchDependencies(ctx context.Context, s session, made *copkg.Package) ([]c
 		carried[i] = copkg.Dependency{Name: file.Name, Path: file.Path, Size: file.Size}
 	}
 	return carried, nil
+}
+
+// dependencyOptions are how dependencies are downloaded.
+func (s session) dependencyOptions() (dependency.Options, error) {
+	roots, err := certificateAuthorities(s.settings.CABundle)
+	return dependency.Options{CacheDir: s.DependencyCache(), RootCAs: roots, Event: s.dependencyEvent}, err
 }
 
 // dependencyEvent tells the user of downloads.

@@ -12,7 +12,6 @@ import (
 
 	"github.com/servicepack/svp/engine"
 	"github.com/servicepack/svp/engine/buildpack"
-	"github.com/servicepack/svp/engine/dependency"
 )
 
 // isBuildpack tells a folder for buildpack-packager from a pack, which may have a
@@ -52,12 +51,15 @@ func packageBuildpack(ctx context.Context, messages io.Writer, s session, o pack
 	if err := opened.Check(form); err != nil {
 		return packagedBuildpack{}, err
 	}
+	options, err := s.dependencyOptions()
+	if err != nil {
+		return packagedBuildpack{}, err
+	}
 	name := filepath.Join(o.folder, opened.FileName(form))
 	sum := &measure{Hash: sha256.New()}
 	err = writeSharedFile(name, func(file *os.File) error {
 		return opened.Write(ctx, io.MultiWriter(localWriter{file, name}, sum), buildpack.Options{
-			Form: form, Messages: messages,
-			Dependencies: dependency.Options{CacheDir: s.DependencyCache(), Event: s.dependencyEvent},
+			Form: form, Messages: messages, Dependencies: options,
 		})
 	})
 	return packagedBuildpack{
