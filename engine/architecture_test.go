@@ -84,7 +84,8 @@ var mayImport = map[string]struct{ own, never []string }{
 		own: []string{
 			"engine", "engine/driver", "engine/driver/docker", "engine/envvar", "engine/secrets", "packs",
 			"engine/lint", "engine/packtest", "engine/scaffold", "engine/broker", "engine/broker/dashboard", "engine/broker/store",
-			"engine/archive", "engine/buildpack", "engine/copkg", "engine/dependency", "engine/servicearchive",
+			"engine/archive", "engine/buildpack", "engine/coordinate", "engine/copkg", "engine/dependency", "engine/packages",
+			"engine/registry", "engine/repository", "engine/servicearchive", "engine/signature",
 		},
 		never: []string{"github.com/docker/docker/"},
 	},
