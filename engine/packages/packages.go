@@ -72,7 +72,7 @@ type Store struct {
 
 // New makes a store; nothing is read or made yet.
 func New(config Config) *Store {
-	return &Store{config: config, installed: vault{config.Dir}, cached: vault{config.Cache}}
+	return &Store{config: config, installed: vault{dir: config.Dir, sealed: true}, cached: vault{dir: config.Cache}}
 }
 
 func (s *Store) note(format string, args ...any) {

@@ -52,7 +52,7 @@ func (s *Store) Save(ctx context.Context, ref registry.Reference, folder string)
 	if err != nil {
 		return "", err
 	}
-	stage, err := vault{folder}.stage(ctx)
+	stage, err := vault{dir: folder}.stage(ctx)
 	if err != nil {
 		return "", err
 	}

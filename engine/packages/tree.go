@@ -7,11 +7,11 @@ import (
 	"path/filepath"
 )
 
-// makeReadOnly lets nobody write to what is in the folder. The folder itself stays
-// as it is, so that it can be moved.
-func makeReadOnly(folder string) error {
+// makeReadOnly lets nobody write to the files in the folder and, where it is sealed,
+// to the folders. The folder itself stays as it is, so that it can be moved.
+func makeReadOnly(folder string, sealed bool) error {
 	return filepath.WalkDir(folder, func(file string, entry fs.DirEntry, err error) error {
-		if err != nil || file == folder || entry.Type()&fs.ModeSymlink != 0 {
+		if err != nil || file == folder || entry.Type()&fs.ModeSymlink != 0 || entry.IsDir() && !sealed {
 			return err
 		}
 		info, err := entry.Info()

@@ -14,7 +14,12 @@ import (
 
 // vault is a folder of folders that are written once. A folder counts as there
 // when its record is. Names below it are relative, with slashes.
-type vault struct{ dir string }
+type vault struct {
+	dir string
+	// sealed lets nobody write into the folders. A cache is not: people remove
+	// caches by hand.
+	sealed bool
+}
 
 // What is being written or removed begins so, directly in the vault. A vault can be
 // anybody's folder, where nothing of other programs has such a name.
@@ -172,7 +177,7 @@ func (s *stage) keep(ctx context.Context, folder, name string, record Record) (k
 	if err != nil {
 		return Record{}, false, err
 	}
-	if err := makeReadOnly(folder); err != nil {
+	if err := makeReadOnly(folder, s.vault.sealed); err != nil {
 		return Record{}, false, err
 	}
 	release, err := s.vault.hold(ctx)
@@ -208,9 +213,11 @@ func (v vault) put(folder, name string, record []byte) error {
 	if err := os.Rename(folder, target); err != nil {
 		return errors.Join(err, os.Remove(recordFile(target)))
 	}
-	// Only now: a folder that cannot be written to cannot be moved.
-	if err := os.Chmod(target, 0o555); err != nil { //nolint:gosec // for everybody to read
-		return err
+	if v.sealed {
+		// Only now: a folder that cannot be written to cannot be moved.
+		if err := os.Chmod(target, 0o555); err != nil { //nolint:gosec // for everybody to read
+			return err
+		}
 	}
 	syncFolder(filepath.Dir(target))
 	return nil

@@ -9,6 +9,7 @@ import (
 
 	"github.com/servicepack/svp/engine"
 	"github.com/servicepack/svp/engine/envvar"
+	"github.com/servicepack/svp/engine/packages"
 	"github.com/servicepack/svp/engine/packtest"
 )
 
@@ -142,12 +143,12 @@ func (c *completer) flagValues(ctx context.Context, inv *invocation, name string
 		return logFormats
 	case "only":
 		return packtest.Names()
-	case "packs":
+	case "packs", "dir":
 		return []string{":folders"}
 	case "repo", "repository":
 		return append(c.repositories(), ":folders")
 	case "output", "junit", "input", "config", "ca-bundle", "store", "key-file", "credentials-file", "tls-cert", "tls-key",
-		"key", "password-file":
+		"key", "password-file", "lock":
 		return []string{":files"}
 	}
 	return nil
@@ -168,6 +169,8 @@ func (c *completer) arguments(ctx context.Context, inv *invocation) []string {
 		return c.components(ctx, inv.arg(0))
 	case "PACK":
 		return c.packs()
+	case "COORDINATE":
+		return c.coordinates(ctx)
 	case "ARCHIVE", "ZIP":
 		return []string{":files"}
 	case "DIR":
@@ -245,6 +248,19 @@ func (c *completer) containers(ctx context.Context) []string {
 		}
 		return names
 	})
+}
+
+func (c *completer) coordinates(ctx context.Context) []string {
+	c.chosen.quiet = true
+	var found []string
+	_ = c.withStore(ctx, &storeFlags{}, func(_ context.Context, store *packages.Store) error { // as in instances
+		list, err := store.List()
+		for _, there := range list {
+			found = append(found, there.Coordinate)
+		}
+		return err
+	})
+	return found
 }
 
 func (c *completer) packs() []string {

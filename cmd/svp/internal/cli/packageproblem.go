@@ -58,16 +58,23 @@ var packageProblems = []struct {
 	{fs.ErrNotExist, engine.NotFound, "check the name"},
 }
 
+// aboutError leaves it to others to say what an error is about.
+type aboutError struct {
+	subject string
+	err     error
+}
+
+func (e *aboutError) Error() string { return strings.TrimPrefix(e.err.Error(), e.subject+": ") }
+
+func (e *aboutError) Unwrap() error { return e.err }
+
 // packageProblem adds what to do next to what keeps a package from being had.
 func packageProblem(op, subject string, err error) error {
 	var told *engine.Error
 	if err == nil || errors.As(err, &told) {
 		return err
 	}
-	if strings.HasPrefix(err.Error(), subject+": ") {
-		subject = "" // it is said once
-	}
-	problem := &engine.Error{Op: op, Subject: subject, Kind: engine.Failed, Err: err}
+	problem := &engine.Error{Op: op, Subject: subject, Kind: engine.Failed, Err: &aboutError{subject, err}}
 	for _, row := range packageProblems {
 		if errors.Is(err, row.cause) {
 			problem.Kind, problem.Hint = row.kind, row.hint
