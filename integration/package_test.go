@@ -2,6 +2,7 @@ package integration
 
 import (
 	"archive/zip"
+	"crypto/sha256"
 	"fmt"
 	"io"
 	"io/fs"
@@ -9,9 +10,13 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/servicepack/svp/integration/svptest"
 )
 
 // packagedService is a pack whose service keeps what its client writes.
@@ -231,6 +236,49 @@ func TestPackageThatDoesNotStartSaysWhy(t *testing.T) {
 	}
 	if log := readFile(t, filepath.Join(run, "logs", "start.log")); !strings.Contains(log, "svp: ") {
 		t.Errorf("the log has %q", log)
+	}
+}
+
+// TestInterruptedPackagingLeavesNothing packages a file that takes a while.
+func TestInterruptedPackagingLeavesNothing(t *testing.T) {
+	t.Parallel()
+	large := filepath.Join(t.TempDir(), "large")
+	change(t, os.WriteFile(large, nil, 0o644))
+	change(t, os.Truncate(large, 300<<20))
+	file, err := os.Open(large)
+	change(t, err)
+	defer file.Close()
+	sum := sha256.New()
+	_, err = io.Copy(sum, file)
+	change(t, err)
+	pack := packagedPack(t, map[string]string{
+		"servicepack.yaml": fmt.Sprintf("dependencies:\n  - uri: file://%s\n    sha256: %x\n", large, sum.Sum(nil)),
+	})
+	out := t.TempDir()
+	packaging := svptest.Call{Args: []string{"pack", "package", "-b", pack, "--cached", "-o", out}}
+	for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGKILL} {
+		process := suite.Start(t, packaging)
+		eventually(t, time.Minute, "a file is being written", func() bool {
+			names, err := os.ReadDir(out)
+			return err == nil && len(names) > 0
+		})
+		process.Signal(signal)
+		result := process.Wait()
+		names, err := filepath.Glob(filepath.Join(out, "*.zip"))
+		if err != nil || len(names) != 0 || result.Stdout != "" {
+			t.Errorf("after %v there are %v, %v: %s", signal, names, err, result)
+		}
+		if signal == syscall.SIGINT {
+			result.Require(t, 130)
+			if left, err := os.ReadDir(out); err != nil || len(left) != 0 {
+				t.Errorf("after an interruption there are %v, %v", left, err)
+			}
+		}
+	}
+	svpCall(t, packaging).Require(t, 0)
+	left, err := os.ReadDir(out)
+	if err != nil || len(left) != 1 || left[0].Name() != filepath.Base(pack)+"-1.2.3-copkg.zip" {
+		t.Errorf("the next command leaves %v, %v", left, err)
 	}
 }
 
