@@ -59,6 +59,9 @@ echo "TOKEN=$(cat "/srv/data/bind_$1")"
 	"bin/unbind": `#!/bin/sh
 rm -f "/srv/data/bind_$1"
 `,
+	"bin/usage": `#!/bin/sh
+stat -c %s /srv/data/lines
+`,
 }
 
 func uprightQuery(secrets string, more ...string) string {
@@ -221,6 +224,12 @@ func TestPackTestFindsFaults(t *testing.T) {
 			changed: map[string]string{"bin/bind": script + "echo \"TOKEN=$(cat /proc/sys/kernel/random/uuid)\"\n"},
 			failing: "bind", only: "bind,client", seen: "printed other lines",
 		},
+		"no list of commands": {
+			changed: map[string]string{"bin/extra": script}, failing: "extra", only: "extra,client", seen: "lists no command",
+		},
+		"no number of bytes": {
+			changed: map[string]string{"bin/usage": script + "echo 4k\n"}, failing: "usage", only: "usage,client", seen: `"4k\n"`,
+		},
 		"a fingerprint that sees nothing": {
 			changed: map[string]string{"bin/fingerprint": script + "echo 1\n"},
 			failing: "fingerprint", only: "client,fingerprint,restart", seen: "before and after bin/extra sample",
@@ -236,6 +245,15 @@ func TestPackTestFindsFaults(t *testing.T) {
 		"a set-up that fails": {
 			changed: map[string]string{"bin/build": script + "[ $1 = base ] || { echo 'no room' >&2; exit 9; }\n"},
 			failing: "setup", seen: "no room",
+		},
+		"a port that only the container itself reaches": {
+			changed: map[string]string{
+				"bin/query": uprightQuery("TOKEN", "ports) echo 7000 ;;"),
+				"bin/run": script + "touch /srv/data/lines /run/tiny\nexec perl -MIO::Socket::INET -e '$SIG{TERM} = sub { exit 0 }; " +
+					`my $s = IO::Socket::INET->new(LocalAddr => "127.0.0.1", LocalPort => 7000, Listen => 1) or die; sleep 60 while 1'` + "\n",
+				"bin/health": script + "grep -q 0100007F:1B58 /proc/net/tcp && printf %s \"$TOKEN\" | cmp -s - /srv/token\n",
+			},
+			failing: "ready", seen: "loopback alone",
 		},
 		"a service that ends": {
 			changed: map[string]string{"bin/run": script + "echo 'cannot bind' >&2; exit 8\n"}, failing: "ready", seen: "cannot bind",
@@ -280,7 +298,7 @@ func TestPackTestUsage(t *testing.T) {
 	complaint(t, svp(t, "pack", "test", "/no/such/pack"), 4, "/no/such/pack")
 	complaint(t, svp(t, "pack", "test", uprightPack(t, nil), "--only", "restor"), 2, `no check "restor"`)
 	shown := svp(t, "pack", "test", uprightPack(t, map[string]string{"bin/query": "#!/bin/sh\n"})).Require(t, 3)
-	for _, want := range []string{"queries", "failed", "times ", "not looked at, because of queries", "mend: ", "0 passed, 1 failed, 20 skipped"} {
+	for _, want := range []string{"queries", "failed", "times ", "not looked at, because of queries", "mend: ", "0 passed, 1 failed, 22 skipped"} {
 		if !strings.Contains(shown.Stdout, want) {
 			t.Errorf("the table lacks %q: %s", want, shown)
 		}

@@ -106,20 +106,19 @@ func checkSetup(ctx context.Context, t *trial) (string, error) {
 	end := t.arguments.begin(ctx, t.Engine, engine.Target{Container: engine.ContainerName(t.name("first"))})
 	i, err := t.bringUp(ctx, "first")
 	end()
-	var script *engine.ScriptError
-	switch {
-	case err == nil:
-		t.first = i
-		return "bin/build setup ended well", nil
-	case errors.As(err, &script) && strings.HasPrefix(script.Script, "bin/build"):
+	if err != nil && !isLate(err) {
 		return "", err
 	}
+	t.first, t.notReady = i, err
+	return "bin/build setup ended well", nil
+}
+
+// isLate tells that a service was set up, and then did not become ready.
+func isLate(err error) bool {
 	var failed *engine.Error
-	if errors.As(err, &failed) && isOfPack(failed) {
-		t.notReady = err
-		return "bin/build setup ended well", nil
-	}
-	return "", err
+	var script *engine.ScriptError
+	return errors.As(err, &failed) && failed.Kind == engine.NotReady ||
+		errors.As(err, &script) && strings.HasPrefix(script.Script, "bin/run")
 }
 
 // checkReady wants the first instance to be ready, and its ports to be open to

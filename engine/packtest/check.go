@@ -31,6 +31,8 @@ var checks = []check{
 	{"components", []string{"kill"}, true, checkComponents},
 	{"stop", []string{"restart"}, true, checkStop},
 	{"bind", []string{"ready"}, true, checkBind},
+	{"extra", []string{"ready"}, false, checkExtra},
+	{"usage", []string{"ready"}, false, checkUsage},
 	{"backup", []string{"fingerprint"}, false, checkBackup},
 	{"restore", []string{"backup"}, false, checkRestore},
 	{"truncated-backup", []string{"restore"}, false, checkTruncatedBackup},

@@ -7,6 +7,10 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/docker/go-units"
 
 	"github.com/servicepack/svp/engine"
 	"github.com/servicepack/svp/engine/pack"
@@ -59,6 +63,37 @@ func checkFingerprint(ctx context.Context, t *trial) (string, error) {
 func (t *trial) sample(ctx context.Context, i *instance) error {
 	_, err := t.script(ctx, i, "", "bin/extra", sampleCommand)
 	return err
+}
+
+// checkExtra wants the pack's own commands listed.
+func checkExtra(ctx context.Context, t *trial) (string, error) {
+	if !t.has(pack.ScriptExtra) {
+		return "", omitted("the pack has no bin/extra")
+	}
+	commands, err := t.extraCommands(ctx, t.first)
+	if err != nil {
+		return "", err
+	}
+	if len(commands) == 0 {
+		return "", found(`print a line for each command, as "stats: print the counters"`, "bin/extra help lists no command")
+	}
+	return "bin/extra help lists " + strings.Join(commands, ", "), nil
+}
+
+// checkUsage wants the number of bytes in use.
+func checkUsage(ctx context.Context, t *trial) (string, error) {
+	if !t.has(pack.ScriptUsage) {
+		return "", omitted("the pack has no bin/usage")
+	}
+	said, err := t.script(ctx, t.first, "", "bin/"+pack.ScriptUsage)
+	if err != nil {
+		return "", err
+	}
+	used, err := strconv.ParseInt(strings.TrimSpace(said.out), 10, 64)
+	if err != nil || used < 0 {
+		return "", found("print how many bytes are in use, one decimal number", "bin/usage printed %.40q, not a number of bytes", said.out)
+	}
+	return units.HumanSize(float64(used)) + " are in use", nil
 }
 
 // checkIsolation writes to one instance, of which the other must see nothing.

@@ -164,6 +164,18 @@ func (t *trial) redact(text string) string {
 // awaitReady waits until an instance that runs, or is about to, is ready.
 func (t *trial) awaitReady(ctx context.Context, i *instance) error {
 	_, err := t.Start(ctx, i.name, t.options.Timeout)
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	// The host, asked about a service that ends again and again, may say anything.
+	if info, infoErr := t.Info(ctx, i.name); infoErr == nil {
+		for _, component := range info.Components {
+			if component.State != engine.StateRunning {
+				return found("look at what it says: svp pack test --keep, then svp logs",
+					"%s ended with status %d, and does so again and again", strings.TrimSpace("bin/run "+component.Name), component.ExitCode)
+			}
+		}
+	}
 	return err
 }
 
