@@ -35,6 +35,7 @@
 //	SVP026  warning  a backup without a volume
 //	SVP031  note     no coordinate
 //	SVP041  warning  a comment that silences nothing
+//	SVP042  note     a script that was not looked into
 //	SC1000… as it is what shellcheck finds, where it is installed
 //
 // Scripts are read with a parser of the shell's own grammar, so that a secret is

@@ -86,6 +86,7 @@ func Check(ctx context.Context, p Pack, o Options) (Report, error) {
 	}
 	c.checkInterpreters()
 	c.checkText()
+	c.checkModes()
 	c.checkPackaging()
 	c.checkPairs()
 	c.checkRun()

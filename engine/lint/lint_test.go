@@ -1,6 +1,7 @@
 package lint_test
 
 import (
+	"context"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -114,28 +115,31 @@ func TestFindings(t *testing.T) {
 	}{
 		"nothing": {clean, nil},
 
-		"scripts that are missing":  {map[string]string{"bin/query": clean["bin/query"]}, []string{"SVP001 bin/build", "SVP023 bin/query", "SVP017 bin/query:5:15", "SVP001 bin/run", "SVP031 servicepack.yaml"}},
-		"no program":                {with("bin/health", "exit 0\n"), []string{"SVP003 bin/health"}},
-		"Windows":                   {with("bin/health", "#!/bin/sh\r\nexit 0\r\n"), []string{"SVP004 bin/health"}},
-		"Windows below":             {with("lib/db.sh", "a=1\r\n"), []string{"SVP004 lib/db.sh:1:4"}},
-		"no such interpreter":       {with("bin/build", "#!/usr/bin/python3\n"), []string{"SVP005 bin/build:1:1"}},
-		"interpreter not installed": {with("bin/health", "#!/usr/bin/python3\n"), []string{"SVP005 bin/health:1:1"}},
-		"interpreter installed":     {with("bin/health", "#!/usr/bin/python3\n", "bin/build", "#!/bin/sh\napt-get install -y python3-minimal\n"), nil},
-		"interpreter is relative":   {with("bin/health", "#!sh\n"), []string{"SVP005 bin/health:1:1"}},
-		"env with an option":        {with("bin/health", "#!/usr/bin/env bash -e\n"), []string{"SVP005 bin/health:1:1"}},
-		"env":                       {with("bin/health", "#!/usr/bin/env bash\n"), nil},
-		"perl":                      {with("bin/health", "#!/usr/bin/perl\n"), nil},
-		"name in Windows":           {with("etc/a:b", ""), []string{"SVP010 etc/a:b"}},
-		"names alike":               {with("etc/Conf", "", "etc/conf", ""), []string{"SVP010 etc/conf"}},
-		"field of the manifest":     {with("servicepack.yaml", "name: db\ntitle: x\n"), []string{"SVP007 servicepack.yaml:2:1"}},
-		"values of the manifest":    {with("servicepack.yaml", "name: DB\nversion: '-'\n"), []string{"SVP007 servicepack.yaml:1:7", "SVP007 servicepack.yaml:2:10"}},
-		"no coordinate":             {with("servicepack.yaml", "name: db\n"), []string{"SVP031 servicepack.yaml"}},
-		"answers":                   {query("os", "echo Debian", "ports", "echo http", "secrets", "printf 'DB_PASSWORD\\nPATH\\n'"), []string{"SVP008 bin/query", "SVP008 bin/query", "SVP008 bin/query"}},
-		"no shell":                  {with("bin/health", "#!/bin/sh\nif true; then\n"), []string{"SVP009 bin/health:2:1"}},
-		"bash in sh":                {with("bin/health", "#!/bin/sh\na=(1 2)\n"), []string{"SVP009 bin/health:2:3"}},
-		"secret as argument":        {with("bin/client", "#!/bin/sh\nexec db --user=app --password=\"$DB_PASSWORD\" \"$@\"\n"), []string{"SVP011 bin/client:2:32"}},
-		"secret as attached option": {with("bin/client", "#!/bin/sh\nexec db -p\"${DB_PASSWORD}\"\n"), []string{"SVP011 bin/client:2:12"}},
-		"secret by another name":    {with("bin/client", "#!/bin/sh\np=$DB_PASSWORD\nsed \"s/@/$p/\" x\n"), []string{"SVP011 bin/client:3:10"}},
+		"scripts that are missing":      {map[string]string{"bin/query": clean["bin/query"]}, []string{"SVP001 bin/build", "SVP023 bin/query", "SVP017 bin/query:5:15", "SVP001 bin/run", "SVP031 servicepack.yaml"}},
+		"no program":                    {with("bin/health", "exit 0\n"), []string{"SVP003 bin/health"}},
+		"Windows":                       {with("bin/health", "#!/bin/sh\r\nexit 0\r\n"), []string{"SVP004 bin/health"}},
+		"Windows below":                 {with("lib/db.sh", "a=1\r\n"), []string{"SVP004 lib/db.sh:1:4"}},
+		"no such interpreter":           {with("bin/build", "#!/usr/bin/python3\n"), []string{"SVP005 bin/build:1:1"}},
+		"interpreter not installed":     {with("bin/health", "#!/usr/bin/python3\n"), []string{"SVP005 bin/health:1:1"}},
+		"interpreter installed":         {with("bin/health", "#!/usr/bin/python3\n", "bin/build", "#!/bin/sh\napt-get install -y python3-minimal\n"), nil},
+		"interpreter is relative":       {with("bin/health", "#!sh\n"), []string{"SVP005 bin/health:1:1"}},
+		"env with an option":            {with("bin/health", "#!/usr/bin/env bash -e\n"), []string{"SVP005 bin/health:1:1"}},
+		"env":                           {with("bin/health", "#!/usr/bin/env bash\n"), nil},
+		"perl":                          {with("bin/health", "#!/usr/bin/perl\n"), nil},
+		"name in Windows":               {with("etc/a:b", ""), []string{"SVP010 etc/a:b"}},
+		"names alike":                   {with("etc/Conf", "", "etc/conf", ""), []string{"SVP010 etc/conf"}},
+		"field of the manifest":         {with("servicepack.yaml", "name: db\ntitle: x\n"), []string{"SVP007 servicepack.yaml:2:1"}},
+		"values of the manifest":        {with("servicepack.yaml", "name: DB\nversion: '-'\n"), []string{"SVP007 servicepack.yaml:1:7", "SVP007 servicepack.yaml:2:10"}},
+		"no coordinate":                 {with("servicepack.yaml", "name: db\n"), []string{"SVP031 servicepack.yaml"}},
+		"answers":                       {query("os", "echo Debian", "ports", "echo http", "secrets", "printf 'DB_PASSWORD\\nPATH\\n'"), []string{"SVP008 bin/query", "SVP008 bin/query", "SVP008 bin/query"}},
+		"nested too deeply":             {with("bin/health", "#!/bin/sh\n"+strings.Repeat("(", 200_000)), []string{"SVP042 bin/health"}},
+		"too long":                      {with("bin/health", "#!/bin/sh\n"+strings.Repeat("if true\n", 100_000)), []string{"SVP042 bin/health"}},
+		"helper that is not executable": {with("bin/health", "#!/bin/sh\n. lib/a\nexec lib/a now\n", "lib/a", "echo hello\n"), []string{"SVP002 bin/health:3:1"}},
+		"no shell":                      {with("bin/health", "#!/bin/sh\nif true; then\n"), []string{"SVP009 bin/health:2:1"}},
+		"bash in sh":                    {with("bin/health", "#!/bin/sh\na=(1 2)\n"), []string{"SVP009 bin/health:2:3"}},
+		"secret as argument":            {with("bin/client", "#!/bin/sh\nexec db --user=app --password=\"$DB_PASSWORD\" \"$@\"\n"), []string{"SVP011 bin/client:2:32"}},
+		"secret as attached option":     {with("bin/client", "#!/bin/sh\nexec db -p\"${DB_PASSWORD}\"\n"), []string{"SVP011 bin/client:2:12"}},
+		"secret by another name":        {with("bin/client", "#!/bin/sh\np=$DB_PASSWORD\nsed \"s/@/$p/\" x\n"), []string{"SVP011 bin/client:3:10"}},
 		"secret in the arguments of env": {
 			with("bin/client", "#!/bin/sh\nexec env P=\"$DB_PASSWORD\" db\n"), []string{"SVP011 bin/client:2:13"},
 		},
@@ -351,6 +355,23 @@ func TestRulesAreComplete(t *testing.T) {
 	}
 }
 
+// canned answers as the clean pack does, without starting anything.
+type canned struct{}
+
+func (canned) Query(_ context.Context, questions []pack.Question) []pack.Reply {
+	answers := map[string]string{
+		"version": "1", "os": "debian/12", "secrets": "DB_PASSWORD", "components": "db\nweb", "ports": "5000", "volumes": "/var/lib/db",
+	}
+	replies := make([]pack.Reply, len(questions))
+	for i, question := range questions {
+		replies[i].Answer = []byte(answers[question.Key])
+		if secret, ok := question.Secrets.Lookup("DB_PASSWORD"); ok {
+			replies[i].Answer = []byte("DB_URL=db://" + secret.Reveal())
+		}
+	}
+	return replies
+}
+
 func FuzzCheck(f *testing.F) {
 	for _, seed := range []string{
 		"exec dbd\n", "case $1 in a) b ;; esac\n", "f() { f; }\nf\n", "${x", "a=(b c)\n", "<< E\n$DB_PASSWORD\n", ". ./lib/x.sh\n", "env -- \"$@\"\n",
@@ -360,7 +381,11 @@ func FuzzCheck(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, script, config string) {
 		files := with("bin/run", "#!/bin/bash\n"+script, "lib/x.sh", script, "etc/x.conf", config)
-		for _, finding := range lintFolder(t, writePack(t, files), lint.Options{}).Findings {
+		d, faults, err := pack.OpenFaulty(writePack(t, files), pack.WithQuerier(canned{}))
+		check(t, err)
+		report, err := lint.Check(t.Context(), lint.Pack{Dir: d, Faults: faults}, lint.Options{})
+		check(t, err)
+		for _, finding := range report.Findings {
 			if _, known := lint.Explain(finding.Code); !known || finding.Reason == "" {
 				t.Errorf("%+v", finding)
 			}

@@ -59,6 +59,7 @@ const (
 	codeVolume     = "SVP026"
 	codeCoordinate = "SVP031"
 	codeIgnore     = "SVP041"
+	codeUnread     = "SVP042"
 )
 
 var rules = []Rule{
@@ -197,5 +198,10 @@ var rules = []Rule{
 		codeIgnore, Warning, "a comment that silences nothing",
 		"A comment for svp-lint names one code and a reason, and stands at the end of the line or on the line before it.",
 		"write # svp-lint: ignore CODE REASON, or remove it",
+	},
+	{
+		codeUnread, Note, "a script that was not looked into",
+		"Scripts are parsed up to 128 KiB and 500 open brackets.",
+		"",
 	},
 }

@@ -28,18 +28,24 @@ func (c *checker) checkUseOfSecrets() {
 	c.checkUnused()
 }
 
+// maxCopies is how often a secret is followed from a variable to one that is
+// assigned before it.
+const maxCopies = 10
+
 // copies are the variables of a script that hold a secret: those of the pack, and
 // what is assigned from them.
 func (c *checker) copies(s *source) map[string]bool {
 	secrets := maps.Clone(c.secrets)
-	for grown := true; grown; {
+	for range maxCopies {
 		before := len(secrets)
 		s.eachNode(func(_ *source, node syntax.Node) {
 			if assign, ok := node.(*syntax.Assign); ok && assign.Value != nil && secretIn(assign.Value, secrets) != nil {
 				secrets[assign.Name.Value] = true
 			}
 		})
-		grown = len(secrets) > before
+		if len(secrets) == before {
+			break
+		}
 	}
 	return secrets
 }
@@ -81,10 +87,12 @@ func (c *checker) checkCall(s *source, call *syntax.CallExpr, secrets map[string
 	}
 }
 
+var traceOption = regexp.MustCompile(`^(-[a-zA-Z]*x[a-zA-Z]*|xtrace)$`)
+
 // traces tells whether an argument of set turns tracing on.
 func traces(word *syntax.Word) bool {
 	text, _ := literal(word)
-	return text == "xtrace" || regexp.MustCompile(`^-[a-z]*x[a-z]*$`).MatchString(text)
+	return traceOption.MatchString(text)
 }
 
 // shown names the program of a call.

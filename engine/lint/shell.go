@@ -96,9 +96,17 @@ var prefixes = map[string]int{
 	"dumb-init": 0, "catchsegv": 0, "chpst": 0, "gosu": 1, "su-exec": 1, "timeout": 1, "chroot": 1, "flock": 1,
 }
 
-// started is the program that a call starts in the end. With
-// exec setpriv … redis-server it is redis-server.
+// started is the program that a call starts in the end, without its folder. With
+// exec setpriv … /usr/bin/redis-server it is redis-server.
 func started(call *syntax.CallExpr) string {
+	name := startedPath(call)
+	if name == "" {
+		return ""
+	}
+	return path.Base(name)
+}
+
+func startedPath(call *syntax.CallExpr) string {
 	words := call.Args
 	for len(words) > 0 {
 		text, ok := literal(words[0])
@@ -108,7 +116,7 @@ func started(call *syntax.CallExpr) string {
 		own, isPrefix := prefixes[path.Base(text)]
 		ofPack := strings.Contains(text, "/") && !path.IsAbs(text)
 		if !isPrefix || ofPack || len(words) == 1 {
-			return path.Base(text)
+			return text
 		}
 		words = skipOptions(words[1:])
 		words = words[min(own, len(words)):]

@@ -18,6 +18,13 @@ import (
 // are shorter; what is longer is data.
 const maxSource = 1 << 20
 
+// What the parser is given: a hostile script must not exhaust its stack. No shell
+// script that anybody can read comes near.
+const (
+	maxScript = 128 << 10
+	maxDepth  = 500
+)
+
 // source is a text file of the pack.
 type source struct {
 	path       string
@@ -78,6 +85,10 @@ func (c *checker) parse(s *source) {
 	if !ok {
 		return
 	}
+	if len(s.content) > maxScript || depth(s.content) > maxDepth {
+		c.find(codeUnread, place{file: s.path}, "the script is too long, or nested too deeply, to be looked into")
+		return
+	}
 	// What stands behind a carriage return is told of elsewhere.
 	text := strings.ReplaceAll(s.content, "\r\n", "\n")
 	parsed, err := syntax.NewParser(syntax.KeepComments(true), syntax.Variant(variant)).Parse(strings.NewReader(text), "")
@@ -95,6 +106,21 @@ func (c *checker) parse(s *source) {
 		at, reason = s.at(foreign.Pos), foreign.Feature+" is nothing that "+path.Base(s.interpreter)+" knows"
 	}
 	c.findMend(codeSyntax, at, reason, "check it with "+path.Base(s.shellName())+" -n "+s.path)
+}
+
+// depth is how many brackets are open at most, if all of them mean something.
+func depth(text string) int {
+	open, most := 0, 0
+	for i := range len(text) {
+		switch text[i] {
+		case '(', '{':
+			open++
+			most = max(most, open)
+		case ')', '}':
+			open = max(0, open-1)
+		}
+	}
+	return most
 }
 
 // directive is how shellcheck is told the shell of a file that is sourced.
@@ -168,6 +194,22 @@ func (c *checker) checkText() {
 			}
 		}
 	}
+}
+
+// checkModes looks for files of the pack that scripts run, and that are not
+// executable.
+func (c *checker) checkModes() {
+	c.eachNode(func(s *source, node syntax.Node) {
+		call, ok := node.(*syntax.CallExpr)
+		if !ok {
+			return
+		}
+		name := strings.TrimPrefix(startedPath(call), "./")
+		file := c.source(name)
+		if file != nil && strings.Contains(name, "/") && !file.executable && !strings.HasPrefix(name, "bin/") {
+			c.findMend(codeMode, s.at(call.Pos()), name+" is run here, and not executable", "chmod +x "+name)
+		}
+	})
 }
 
 func (c *checker) isFound(code, file string) bool {

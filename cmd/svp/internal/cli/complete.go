@@ -143,6 +143,10 @@ func (c *completer) flagValues(ctx context.Context, inv *invocation, name string
 		return logFormats
 	case "only":
 		return packtest.Names()
+	case "os":
+		return c.systems(ctx)
+	case "explain":
+		return explainable()
 	case "packs", "dir":
 		return []string{":folders"}
 	case "repo", "repository":

@@ -154,6 +154,15 @@ func (o *lintOptions) runExplain(inv *invocation, out io.Writer) error {
 	return err
 }
 
+// explainable are what --explain takes.
+func explainable() []string {
+	codes := []string{allRules}
+	for _, rule := range lint.Rules() {
+		codes = append(codes, rule.Code)
+	}
+	return codes
+}
+
 func (o *lintOptions) writeRules(out io.Writer) error {
 	if o.json {
 		return writeJSON(out, map[string]any{"rules": lint.Rules()})
