@@ -218,6 +218,25 @@ func with64(content []byte) []byte {
 	return bytes.Join([][]byte{body, record, locator, last}, nil)
 }
 
+// with64Sizes writes the sizes of the first file as they are for large ones, in an
+// extra field of that length, which needs to be 16.
+func with64Sizes(content []byte, length int) []byte {
+	directory, end := directoryOf(content), bytes.Clone(endOf(content))
+	header := directory[:46+int(binary.LittleEndian.Uint16(directory[28:]))]
+	rest := directory[len(header)+int(binary.LittleEndian.Uint16(directory[30:])):]
+	changed, extra := bytes.Clone(header), make([]byte, 20)
+	put16(changed, 30, uint16(4+length))
+	put16(extra, 0, 1)
+	put16(extra, 2, uint16(length))
+	put32(extra, 4, binary.LittleEndian.Uint32(header[24:]))
+	put32(extra, 12, binary.LittleEndian.Uint32(header[20:]))
+	put32(changed, 20, 0xffffffff)
+	put32(changed, 24, 0xffffffff)
+	list := bytes.Join([][]byte{changed, extra[:4+length], rest}, nil)
+	put32(end, 12, uint32(len(list)))
+	return bytes.Join([][]byte{content[:binary.LittleEndian.Uint32(end[16:])], list, end}, nil)
+}
+
 func TestZipThatLiesIsRefused(t *testing.T) {
 	content := strings.Repeat("0", 300)
 	original := zipBytes(t, []archive.Entry{{Path: "a", Mode: 0o644, Content: []byte(content)}, {Path: "b", Mode: 0o755, Content: []byte("b")}})
@@ -294,6 +313,7 @@ func TestZipThatLiesIsRefused(t *testing.T) {
 		{"a part of several", original, func(c []byte) []byte { put16(endOf(c), 4, 1); return c }, archive.ErrDamaged, "the archive is a part of a larger one"},
 		{"a huge directory", original, func(c []byte) []byte { put32(endOf(c), 12, 1<<31); return c }, archive.ErrDamaged, "something stands before or behind the archive's directory"},
 		{"a large archive that is none", original, func(c []byte) []byte { put16(endOf(c), 8, 0xffff); put16(endOf(c), 10, 0xffff); return c }, archive.ErrDamaged, "the archive's directory is damaged"},
+		{"sizes of a large file that are not there", original, func(c []byte) []byte { return with64Sizes(c, 8) }, archive.ErrDamaged, `"a": its sizes are damaged`},
 		{"another place for a large one's directory", original, func(c []byte) []byte { c = with64(c); c[len(c)-endLen-20+8]++; return c }, archive.ErrDamaged, "the archive's directory is damaged"},
 		{"a large one's size", original, func(c []byte) []byte { c = with64(c); c[len(c)-endLen-20-56+40]++; return c }, archive.ErrDamaged, "something stands before or behind the archive's directory"},
 		{"another kind of file", []byte("PK is not enough"), func(c []byte) []byte { return c }, archive.ErrDamaged, "not a zip archive, or one that is cut off"},
