@@ -56,8 +56,8 @@ func (h *Handler) Close() error { return h.files.close() }
 
 // ServeHTTP answers one request, and logs it.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	answer := &answer{ResponseWriter: w, control: http.NewResponseController(w), stall: h.options.Stall, begun: time.Now()}
-	answer.extend()
+	answer := &answer{ResponseWriter: w, control: http.NewResponseController(w), stall: h.options.Stall, begun: time.Now(), on: connectionOf(r)}
+	answer.begin()
 	username := ""
 	select {
 	case h.places <- struct{}{}:
@@ -107,6 +107,7 @@ func (h *Handler) serve(w *answer, r *http.Request) {
 	header.Set("Etag", etag(info))
 	if info.Size() > maxSmall {
 		maps.Copy(w.Header(), header)
+		defer together(r)()
 		http.ServeContent(w, r, "", info.ModTime(), file)
 		return
 	}
@@ -164,8 +165,19 @@ type answer struct {
 	control *http.ResponseController
 	stall   time.Duration
 	begun   time.Time
+	on      *connection // nil where it is not known
 	status  int
 	bytes   int64
+}
+
+// begin gives the client a while. One that asks often still has most of the last.
+func (a *answer) begin() {
+	if a.on == nil {
+		a.extend()
+	} else if a.begun.Sub(a.on.extended) > a.stall/8 {
+		a.on.extended = a.begun
+		a.extend()
+	}
 }
 
 // extend gives the client another while.

@@ -2,13 +2,14 @@ package repository_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -47,14 +48,20 @@ func start(t testing.TB, folder string, o repository.HandlerOptions) (base strin
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewServer(handler)
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- handler.Serve(ctx, listener, time.Minute) }()
 	t.Cleanup(func() {
-		server.Close()
-		if err := handler.Close(); err != nil {
+		stop()
+		if err := errors.Join(<-ended, handler.Close()); err != nil {
 			t.Error(err)
 		}
 	})
-	return server.URL, log
+	return "http://" + listener.Addr().String(), log
 }
 
 func ask(t testing.TB, method, url string, header map[string]string) (*http.Response, string) {

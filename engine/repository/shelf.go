@@ -15,6 +15,8 @@ const (
 	// maxSmall is how large a file may be that is kept in memory for a moment;
 	// larger ones are copied by the kernel.
 	maxSmall = 64 << 10
+	// onePiece is how large an answer may be that the library sends in one piece.
+	onePiece = 2 << 10
 	// maxShelf is how much memory the small files may take together.
 	maxShelf = 32 << 20
 	// freshFor is how long a file is taken for what it was. Packages do not
@@ -48,6 +50,9 @@ func (s *small) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header()["Content-Length"] = []string{strconv.Itoa(len(s.contents))}
+	if len(s.contents) > onePiece {
+		defer together(r)()
+	}
 	_, _ = w.Write(s.contents) // a client that has gone away misses nothing
 }
 

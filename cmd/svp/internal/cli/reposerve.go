@@ -8,8 +8,10 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"runtime/debug"
 	"slices"
 	"syscall"
+	"time"
 
 	urfave "github.com/urfave/cli/v2"
 
@@ -17,6 +19,10 @@ import (
 	"github.com/servicepack/svp/engine/broker"
 	"github.com/servicepack/svp/engine/repository"
 )
+
+// repositoryGrace is how long downloads may take that have begun when the server
+// is told to end.
+const repositoryGrace = time.Minute
 
 // repoServeOptions are the flags of svp repo serve.
 type repoServeOptions struct {
@@ -85,6 +91,9 @@ func (o *repoServeOptions) check(inv *invocation) error {
 
 // serve answers requests until the context ends.
 func (o *repoServeOptions) serve(ctx context.Context, errOut io.Writer, folder string) error {
+	// All that an answer needs is garbage a moment later: with a few megabytes more
+	// of it there is less to be done about it.
+	debug.SetGCPercent(400)
 	log := newLog(errOut, o.logFormat)
 	options := repository.HandlerOptions{Log: log}
 	if o.credentials != nil {
@@ -109,7 +118,7 @@ func (o *repoServeOptions) serve(ctx context.Context, errOut io.Writer, folder s
 	reloading, stop := context.WithCancel(ctx)
 	defer stop()
 	go o.reloadOnHangup(reloading, log)
-	return broker.Serve(ctx, listener, handler, log, drainTimeout)
+	return handler.Serve(ctx, listener, repositoryGrace)
 }
 
 func isLoopback(address net.Addr) bool {
