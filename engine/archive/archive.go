@@ -10,7 +10,6 @@ package archive
 import (
 	"archive/tar"
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -33,13 +32,18 @@ type Entry struct {
 // that they have. The same entries give the same bytes: every time in it is the
 // Unix epoch.
 func Write(w io.Writer, entries []Entry) error {
-	return writeTar(context.Background(), w, entries)
+	return writeTar(w, entries, never)
 }
 
-func writeTar(ctx context.Context, w io.Writer, entries []Entry) error {
+// interrupted tells why what is going on has to end; it is the Err of a context.
+type interrupted func() error
+
+func never() error { return nil }
+
+func writeTar(w io.Writer, entries []Entry, ended interrupted) error {
 	archive, buffer := tar.NewWriter(w), make([]byte, 64<<10)
 	for _, entry := range entries {
-		if err := writeEntry(ctx, archive, entry, buffer); err != nil {
+		if err := writeEntry(archive, entry, buffer, ended); err != nil {
 			return writingError(entry.Path, err)
 		}
 	}
@@ -61,7 +65,7 @@ func writingError(name string, err error) error {
 	return fmt.Errorf("archive %s: %w", name, err)
 }
 
-func writeEntry(ctx context.Context, archive *tar.Writer, entry Entry, buffer []byte) error {
+func writeEntry(archive *tar.Writer, entry Entry, buffer []byte, ended interrupted) error {
 	header := &tar.Header{
 		Name: entry.Path, Mode: int64(entry.Mode.Perm()), ModTime: time.Unix(0, 0), Format: tar.FormatPAX,
 	}
@@ -85,12 +89,12 @@ func writeEntry(ctx context.Context, archive *tar.Writer, entry Entry, buffer []
 	if header.Typeflag != tar.TypeReg {
 		return nil
 	}
-	_, err := entry.copyTo(ctx, archive, buffer)
+	_, err := entry.copyTo(archive, buffer, ended)
 	return err
 }
 
 // copyTo writes the contents of a regular file, and returns their length.
-func (e Entry) copyTo(ctx context.Context, w io.Writer, buffer []byte) (int64, error) {
+func (e Entry) copyTo(w io.Writer, buffer []byte, ended interrupted) (int64, error) {
 	if e.Open == nil {
 		n, err := w.Write(e.Content)
 		return int64(n), err
@@ -100,7 +104,7 @@ func (e Entry) copyTo(ctx context.Context, w io.Writer, buffer []byte) (int64, e
 		return 0, err
 	}
 	defer file.Close()
-	return copyContent(ctx, w, file, buffer)
+	return copyContent(w, file, buffer, ended)
 }
 
 // Reader streams the entries as Write writes them. The caller closes it, which

@@ -51,7 +51,7 @@ func (b *budget) copy(ctx context.Context, w io.Writer, r io.Reader, name string
 	if b.buffer == nil {
 		b.buffer = make([]byte, bufferSize)
 	}
-	copied, err := copyContent(ctx, w, io.LimitReader(r, size), b.buffer)
+	copied, err := copyContent(w, io.LimitReader(r, size), b.buffer, ctx.Err)
 	b.left -= copied
 	if err != nil {
 		return contentError(name, err)
@@ -85,11 +85,11 @@ func (e *writeError) Error() string { return e.err.Error() }
 
 func (e *writeError) Unwrap() error { return e.err }
 
-// copyContent copies until the end of r, or until ctx ends.
-func copyContent(ctx context.Context, w io.Writer, r io.Reader, buffer []byte) (int64, error) {
+// copyContent copies until the end of r, or until it is interrupted.
+func copyContent(w io.Writer, r io.Reader, buffer []byte, ended interrupted) (int64, error) {
 	var copied int64
 	for {
-		if err := ctx.Err(); err != nil {
+		if err := ended(); err != nil {
 			return copied, err
 		}
 		n, err := r.Read(buffer)

@@ -37,7 +37,7 @@ func WriteTarGz(ctx context.Context, w io.Writer, entries []Entry) error {
 	if err != nil {
 		return writingError("", err)
 	}
-	if err := writeTar(ctx, compressed, prepared); err != nil {
+	if err := writeTar(compressed, prepared, ctx.Err); err != nil {
 		return err
 	}
 	if err := compressed.Close(); err != nil {

@@ -60,7 +60,7 @@ func writeZipEntry(ctx context.Context, archive *zip.Writer, entry Entry, buffer
 		return unsafef(entry.Path, "a symlink; a zip archive holds files and folders only")
 	}
 	sum := crc32.NewIEEE()
-	size, err := entry.copyTo(ctx, sum, buffer)
+	size, err := entry.copyTo(sum, buffer, ctx.Err)
 	if err != nil {
 		return err
 	}
@@ -74,7 +74,7 @@ func writeZipEntry(ctx context.Context, archive *zip.Writer, entry Entry, buffer
 		return err
 	}
 	sum.Reset()
-	again, err := entry.copyTo(ctx, io.MultiWriter(sum, content), buffer)
+	again, err := entry.copyTo(io.MultiWriter(sum, content), buffer, ctx.Err)
 	if err == nil && (again != size || sum.Sum32() != header.CRC32) {
 		err = errors.New("it changed while it was read")
 	}
