@@ -103,6 +103,12 @@ func (w *wiring) publish(ctx context.Context, name, folder, key string) error {
 // packageCoordinate checks a package as a whole, and finds out what it is called
 // by.
 func (w *wiring) packageCoordinate(ctx context.Context, op, name string) (coordinate.Coordinate, error) {
+	if !packages.IsZip(name) {
+		return coordinate.Coordinate{}, &engine.Error{
+			Op: op, Subject: name, Kind: engine.InvalidPack, Err: errors.New("a package is a .zip file"),
+			Hint: "make one with: svp pack package -b PACK",
+		}
+	}
 	chosen, err := w.settings()
 	if err != nil {
 		return coordinate.Coordinate{}, err
