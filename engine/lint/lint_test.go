@@ -143,6 +143,7 @@ func TestFindings(t *testing.T) {
 		"secret in the arguments of env": {
 			with("bin/client", "#!/bin/sh\nexec env P=\"$DB_PASSWORD\" db\n"), []string{"SVP011 bin/client:2:13"},
 		},
+		"secret of a consumer":      {with("bin/client", "#!/bin/sh\nread -r password < x\ndb -a \"$password\" --file=\"$password_file\"\n"), []string{"SVP011 bin/client:3:8"}},
 		"old secret":                {with("bin/rotate", "#!/bin/sh\ndb -p \"$OLD_DB_PASSWORD\"\n"), []string{"SVP011 bin/rotate:2:8"}},
 		"secret in the environment": {with("bin/client", "#!/bin/sh\nDBPASS=$DB_PASSWORD exec db \"$@\"\n"), nil},
 		"secret of a builtin":       {with("bin/client", "#!/bin/sh\nprintf %s \"$DB_PASSWORD\" | db --stdin\n[ -n \"$DB_PASSWORD\" ]\n"), nil},

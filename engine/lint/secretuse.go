@@ -32,10 +32,20 @@ func (c *checker) checkUseOfSecrets() {
 // assigned before it.
 const maxCopies = 10
 
-// copies are the variables of a script that hold a secret: those of the pack, and
-// what is assigned from them.
+// secretName is a variable that holds a secret by what it is called, as those of
+// consumers do.
+var secretName = regexp.MustCompile(`(?i)^([a-z0-9_]*_)?(password|passwd|passphrase|secret|token)$`)
+
+// copies are the variables of a script that hold a secret: those of the pack, those
+// that are called so, and what is assigned from them.
 func (c *checker) copies(s *source) map[string]bool {
 	secrets := maps.Clone(c.secrets)
+	s.eachNode(func(_ *source, node syntax.Node) {
+		expansion, ok := node.(*syntax.ParamExp)
+		if ok && expansion.Param != nil && secretName.MatchString(expansion.Param.Value) {
+			secrets[expansion.Param.Value] = true
+		}
+	})
 	for range maxCopies {
 		before := len(secrets)
 		s.eachNode(func(_ *source, node syntax.Node) {
