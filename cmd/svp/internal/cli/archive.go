@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"syscall"
 
 	urfave "github.com/urfave/cli/v2"
 
@@ -129,16 +130,29 @@ func readArchive(
 	return found, archiveError(op, name, err)
 }
 
+// openArchive opens a file that can be read twice, and waits for no other end of a
+// pipe.
 func openArchive(op, name string) (*os.File, error) {
 	if err := refuseFolder(name); err != nil {
 		return nil, err
 	}
-	file, err := os.Open(name)
+	file, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	var failed *fs.PathError
 	if errors.As(err, &failed) {
 		err = failed.Err
 	}
-	return file, archiveError(op, name, err)
+	if err != nil {
+		return nil, archiveError(op, name, err)
+	}
+	info, err := file.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = errors.New("it is a pipe or a device, and no file")
+	}
+	if err != nil {
+		_ = file.Close() // nothing was read
+		return nil, archiveError(op, name, err)
+	}
+	return file, nil
 }
 
 // archiveError sorts what can be wrong with an archive, and leaves alone what has
