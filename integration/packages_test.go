@@ -260,3 +260,20 @@ func TestInstallsAtOnce(t *testing.T) {
 		t.Errorf("in the working directory: %q", left)
 	}
 }
+
+// An installed package brings what its build would download.
+func TestInstalledPackagesAreBuiltWithoutNetwork(t *testing.T) {
+	t.Parallel()
+	pack, name, dependencies := offlinePack(t)
+	place := newPackages(t)
+	zip := strings.TrimSpace(place.svp(t, "pack", "package", "--cached", "-b", pack, "-o", t.TempDir()).Require(t, 0).Stdout)
+	repository := filepath.Join(t.TempDir(), "repository")
+	place.svp(t, "pack", "publish", zip, "--repo", repository).Require(t, 0)
+	place.svp(t, "repo", "add", "main", repository).Require(t, 0)
+	place.env = append(place.env, "XDG_CACHE_HOME="+t.TempDir()) // where nothing was downloaded
+	change(t, os.RemoveAll(dependencies))
+	for _, form := range []string{"org.example:" + name + ":1.0.0", zip} {
+		told(t, place.svp(t, "build", "--offline", "--no-cache", "-b", form, "-t", newName(t)), "network: lo", "brought: a oneb%two")
+	}
+	nothingBrought(t, name)
+}

@@ -397,6 +397,16 @@ func TestResolve(t *testing.T) {
 			t.Errorf("%s: %v\n%s", text, err, diff)
 		}
 	}
+	s.config.Repositories = nil
+	for _, text := range []string{"1.2.3", "latest"} {
+		got, err := s.Resolve(t.Context(), pattern(t, "org.cloudname:timber:"+text))
+		if err != nil || !got.Installed || !strings.HasPrefix(got.DownloadURL, one) {
+			t.Errorf("%s, installed, without a repository: %+v, %v", text, got, err)
+		}
+	}
+	if _, err := s.Resolve(t.Context(), pattern(t, "org.cloudname:timber:2.0.0")); !errors.Is(err, ErrNoRepository) {
+		t.Errorf("without a repository: %v", err)
+	}
 	// copkg's own example; nobody has to answer there.
 	alone := newStore(t, "http://packages.example.org/copkg/")
 	got, err := alone.Resolve(t.Context(), pattern(t, "org.cloudname:timber:1.2.3"))

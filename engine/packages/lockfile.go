@@ -104,7 +104,7 @@ func (s *Store) Pin(ctx context.Context, there Installed) error {
 	}
 	release, err := holdFolder(ctx, filepath.Dir(name))
 	if err != nil {
-		return fmt.Errorf("write the lock file: %w", err)
+		return fmt.Errorf("%w: %w", ErrLockFile, err)
 	}
 	defer release()
 	lock, err := ReadLock(name)
@@ -129,7 +129,7 @@ func (s *Store) Pin(ctx context.Context, there Installed) error {
 		err = writeWhole(name, content)
 	}
 	if err != nil {
-		return fmt.Errorf("write the lock file: %w", err)
+		return fmt.Errorf("%w: %w", ErrLockFile, err)
 	}
 	return nil
 }

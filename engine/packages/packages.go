@@ -35,6 +35,8 @@ var (
 	ErrOtherContents = errors.New("a coordinate never changes its contents")
 	// ErrNotLocked: svp.lock does not have the package.
 	ErrNotLocked = errors.New("it is not in the lock file")
+	// ErrLockFile: the lock file cannot be written.
+	ErrLockFile = errors.New("write the lock file")
 	// ErrUnsigned: there is no signature, and there has to be one.
 	ErrUnsigned = errors.New("it is not signed")
 	// ErrInTheWay: something that svp did not install has the place.

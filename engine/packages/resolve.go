@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"github.com/servicepack/svp/engine/coordinate"
-	"github.com/servicepack/svp/engine/repository"
 )
 
 // Resolution is where a package is, here and elsewhere (copkg, "Package
@@ -23,7 +22,14 @@ type Resolution struct {
 // installed. A repository is asked only where it has to be: for a version, or which
 // of several repositories has it.
 func (s *Store) Resolve(ctx context.Context, wanted coordinate.Pattern) (Resolution, error) {
-	client, chosen, err := s.locateIn(ctx, wanted)
+	base, chosen, err := s.locateIn(ctx, wanted)
+	if errors.Is(err, ErrNoRepository) {
+		// It is still known where an installed one came from.
+		if there, findErr := s.findMatch(wanted); findErr == nil {
+			base = there.Source
+			chosen, err = coordinate.Parse(there.Coordinate)
+		}
+	}
 	if err != nil {
 		return Resolution{}, err
 	}
@@ -33,30 +39,34 @@ func (s *Store) Resolve(ctx context.Context, wanted coordinate.Pattern) (Resolut
 	}
 	return Resolution{
 		Coordinate: chosen.String(), InstallDir: s.installed.path(chosen.Dir()),
-		DownloadURL:      client.Location().String() + "/" + chosen.Dir() + "/" + chosen.FileName(),
+		DownloadURL:      base + "/" + chosen.Dir() + "/" + chosen.FileName(),
 		DownloadFilename: chosen.FileName(), Installed: err == nil,
 	}, nil
 }
 
 // locateIn finds the repository that has a package, and the version.
-func (s *Store) locateIn(ctx context.Context, wanted coordinate.Pattern) (*repository.Client, coordinate.Coordinate, error) {
+func (s *Store) locateIn(ctx context.Context, wanted coordinate.Pattern) (base string, chosen coordinate.Coordinate, err error) {
 	exact, is := wanted.Exact()
 	switch {
 	case !is:
-		return s.newest(ctx, wanted)
+		from, chosen, err := s.newest(ctx, wanted)
+		if err != nil {
+			return "", chosen, err
+		}
+		return from.Location().String(), chosen, nil
 	case len(s.config.Repositories) == 0:
-		return nil, exact, fmt.Errorf("%s: %w", exact, ErrNoRepository)
+		return "", exact, fmt.Errorf("%s: %w", exact, ErrNoRepository)
 	case len(s.config.Repositories) == 1:
-		return s.config.Repositories[0], exact, nil
+		return s.config.Repositories[0].Location().String(), exact, nil
 	}
 	for _, client := range s.config.Repositories {
 		index, err := client.Index(ctx)
 		if err != nil {
-			return nil, exact, err
+			return "", exact, err
 		}
 		if _, found := index.Find(exact); found {
-			return client, exact, nil
+			return client.Location().String(), exact, nil
 		}
 	}
-	return nil, exact, fmt.Errorf("%s: %w", exact, ErrNowhere)
+	return "", exact, fmt.Errorf("%s: %w", exact, ErrNowhere)
 }

@@ -36,6 +36,7 @@ var packageProblems = []struct {
 	{registry.ErrOther, engine.Refused, "push it under another tag: one that is there keeps its contents"},
 	{packages.ErrChangedSince, engine.Refused, "svp pack uninstall it, and install it again"},
 	{packages.ErrNotLocked, engine.Refused, "without --locked it is installed, and added to the file"},
+	{packages.ErrLockFile, engine.Failed, "go to a folder that you can write to, or leave it out with --no-save"},
 	{packages.ErrUnsigned, engine.Refused, signHint},
 	{signature.ErrUntrusted, engine.Refused, signHint},
 	{signature.ErrMalformed, engine.Refused, contentHint},

@@ -25,7 +25,8 @@ func newPackInstallCommand(w *wiring) *command {
 		details: "Downloads the package from the first repository that has it, checks its SHA-256 and,\n" +
 			"where there are trusted keys, its signature, and unpacks it, whole or not at all, into\n" +
 			"svp's data folder, where nobody can write to it. The version may be 8.0.+ or latest.\n" +
-			"What is installed already stays, and has to be the same as in the repository.\n" +
+			"What is installed already stays, and has to be the same as in the repository; commands\n" +
+			"that take a PACK use the highest version that is installed, this one looks for a newer.\n" +
 			"The contents are pinned in svp.lock in the working directory: from then on, svp takes\n" +
 			"no others there. Without a COORDINATE, everything in the lock file is installed.\n" +
 			"Prints the folder.",
