@@ -76,6 +76,12 @@ func (w *wiring) repositoryFolder(inv *invocation, named string) (string, error)
 }
 
 func (w *wiring) publish(ctx context.Context, name, folder, key string) error {
+	if !packages.IsZip(name) {
+		return &engine.Error{
+			Op: "publish", Subject: name, Kind: engine.InvalidPack, Err: errors.New("a package is a .zip file"),
+			Hint: "make one with: svp pack package -b PACK",
+		}
+	}
 	called, err := w.packageCoordinate(ctx, "publish", name)
 	if err != nil {
 		return err
@@ -103,12 +109,6 @@ func (w *wiring) publish(ctx context.Context, name, folder, key string) error {
 // packageCoordinate checks a package as a whole, and finds out what it is called
 // by.
 func (w *wiring) packageCoordinate(ctx context.Context, op, name string) (coordinate.Coordinate, error) {
-	if !packages.IsZip(name) {
-		return coordinate.Coordinate{}, &engine.Error{
-			Op: op, Subject: name, Kind: engine.InvalidPack, Err: errors.New("a package is a .zip file"),
-			Hint: "make one with: svp pack package -b PACK",
-		}
-	}
 	chosen, err := w.settings()
 	if err != nil {
 		return coordinate.Coordinate{}, err
