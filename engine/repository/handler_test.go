@@ -64,7 +64,14 @@ func start(t testing.TB, folder string, o repository.HandlerOptions) (base strin
 	return "http://" + listener.Addr().String(), log
 }
 
-func ask(t testing.TB, method, url string, header map[string]string) (*http.Response, string) {
+// reply is an answer without its body.
+type reply struct {
+	status int
+	length int64
+	header http.Header
+}
+
+func ask(t testing.TB, method, url string, header map[string]string) (reply, string) {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), method, url, nil)
 	if err != nil {
@@ -82,7 +89,7 @@ func ask(t testing.TB, method, url string, header map[string]string) (*http.Resp
 	if err != nil {
 		t.Fatal(err)
 	}
-	return response, string(body)
+	return reply{response.StatusCode, response.ContentLength, response.Header}, string(body)
 }
 
 func TestTheHandlerServesARepository(t *testing.T) {
@@ -97,25 +104,25 @@ func TestTheHandlerServesARepository(t *testing.T) {
 	} {
 		want := tree(t, folder)[path]
 		response, body := ask(t, http.MethodGet, base+"/"+path, nil)
-		if response.StatusCode != 200 || body != want || response.Header.Get("Content-Type") != kind ||
-			response.ContentLength != int64(len(want)) || response.Header.Get("X-Content-Type-Options") != "nosniff" {
-			t.Errorf("GET %s: %s, %d bytes of %d: %v", path, response.Status, len(body), len(want), response.Header)
+		if response.status != 200 || body != want || response.header.Get("Content-Type") != kind ||
+			response.length != int64(len(want)) || response.header.Get("X-Content-Type-Options") != "nosniff" {
+			t.Errorf("GET %s: %d, %d bytes of %d: %v", path, response.status, len(body), len(want), response.header)
 		}
-		etag := response.Header.Get("Etag")
-		if response, body := ask(t, http.MethodHead, base+"/"+path, nil); response.StatusCode != 200 || body != "" || response.ContentLength != int64(len(want)) {
-			t.Errorf("HEAD %s: %s %q", path, response.Status, body)
+		etag := response.header.Get("Etag")
+		if response, body := ask(t, http.MethodHead, base+"/"+path, nil); response.status != 200 || body != "" || response.length != int64(len(want)) {
+			t.Errorf("HEAD %s: %d %q", path, response.status, body)
 		}
-		if response, body := ask(t, http.MethodGet, base+"/"+path, map[string]string{"Range": "bytes=4-8"}); response.StatusCode != 206 || body != want[4:9] {
-			t.Errorf("range of %s: %s %q", path, response.Status, body)
+		if response, body := ask(t, http.MethodGet, base+"/"+path, map[string]string{"Range": "bytes=4-8"}); response.status != 206 || body != want[4:9] {
+			t.Errorf("range of %s: %d %q", path, response.status, body)
 		}
-		if response, _ := ask(t, http.MethodGet, base+"/"+path, map[string]string{"If-None-Match": etag}); response.StatusCode != 304 {
-			t.Errorf("again %s: %s", path, response.Status)
+		if response, _ := ask(t, http.MethodGet, base+"/"+path, map[string]string{"If-None-Match": etag}); response.status != 304 {
+			t.Errorf("again %s: %d", path, response.status)
 		}
-		if response, body := ask(t, http.MethodGet, base+"/"+path, map[string]string{"Range": "bytes=4-8", "If-Range": `"another"`}); response.StatusCode != 200 || body != want {
-			t.Errorf("range of another %s: %s", path, response.Status)
+		if response, body := ask(t, http.MethodGet, base+"/"+path, map[string]string{"Range": "bytes=4-8", "If-Range": `"another"`}); response.status != 200 || body != want {
+			t.Errorf("range of another %s: %d", path, response.status)
 		}
-		if response, _ := ask(t, http.MethodGet, base+"/"+path, map[string]string{"Range": "bytes=99999999-"}); response.StatusCode != 416 {
-			t.Errorf("range beyond %s: %s", path, response.Status)
+		if response, _ := ask(t, http.MethodGet, base+"/"+path, map[string]string{"Range": "bytes=99999999-"}); response.status != 416 {
+			t.Errorf("range beyond %s: %d", path, response.status)
 		}
 	}
 	first := strings.SplitN(log.String(), "\n", 2)[0]
@@ -124,7 +131,7 @@ func TestTheHandlerServesARepository(t *testing.T) {
 		Status                    int
 		Bytes                     int
 	}
-	if err := json.Unmarshal([]byte(first), &line); err != nil || line.Msg != "served" || line.Method != "GET" || line.Status != 200 ||
+	if err := json.Unmarshal([]byte(first), &line); err != nil || line.Msg != "served" || line.Method != http.MethodGet || line.Status != 200 ||
 		line.Bytes != len(tree(t, folder)[line.Path[1:]]) || !strings.HasPrefix(line.Client, "127.0.0.1:") {
 		t.Errorf("log: %s: %+v, %v", first, line, err)
 	}
@@ -174,8 +181,8 @@ func TestTheHandlerServesNothingElse(t *testing.T) {
 		}
 	}
 	for _, method := range []string{"PUT", "POST", "DELETE", "OPTIONS", "PROPFIND"} {
-		if response, _ := ask(t, method, base+"/index.json", nil); response.StatusCode != 405 || response.Header.Get("Allow") != "GET, HEAD" {
-			t.Errorf("%s: %s", method, response.Status)
+		if response, _ := ask(t, method, base+"/index.json", nil); response.status != 405 || response.header.Get("Allow") != "GET, HEAD" {
+			t.Errorf("%s: %d", method, response.status)
 		}
 	}
 }
@@ -210,8 +217,8 @@ func TestOnlyWhoIsLetInReads(t *testing.T) {
 	} {
 		for _, path := range []string{"/index.json", "/nosuch", "/" + timberPath} {
 			response, body := ask(t, http.MethodGet, base+path, header)
-			if response.StatusCode != 401 || !strings.HasPrefix(response.Header.Get("WWW-Authenticate"), "Basic ") || strings.Contains(body, contents) {
-				t.Errorf("%s: %s: %s %q", name, path, response.Status, body)
+			if response.status != 401 || !strings.HasPrefix(response.header.Get("WWW-Authenticate"), "Basic ") || strings.Contains(body, contents) {
+				t.Errorf("%s: %s: %d %q", name, path, response.status, body)
 			}
 		}
 	}
@@ -242,13 +249,13 @@ func TestAClientThatTakesNothingIsGivenUp(t *testing.T) {
 	if _, err := connection.Read(make([]byte, 1)); err != nil {
 		t.Fatal(err)
 	}
-	if response, _ := ask(t, http.MethodGet, base+"/index.json", nil); response.StatusCode != 503 || response.Header.Get("Retry-After") == "" {
-		t.Errorf("while the only place is taken: %s", response.Status)
+	if response, _ := ask(t, http.MethodGet, base+"/index.json", nil); response.status != 503 || response.header.Get("Retry-After") == "" {
+		t.Errorf("while the only place is taken: %d", response.status)
 	}
 	again := time.NewTicker(10 * time.Millisecond)
 	defer again.Stop()
 	for deadline := time.Now().Add(time.Minute); ; <-again.C {
-		if response, _ := ask(t, http.MethodGet, base+"/index.json", nil); response.StatusCode == 200 {
+		if response, _ := ask(t, http.MethodGet, base+"/index.json", nil); response.status == 200 {
 			break
 		}
 		if time.Now().After(deadline) {
@@ -268,8 +275,8 @@ func TestTheHandlerSeesWhatHasChanged(t *testing.T) {
 			t.Errorf("the index lacks version %s:\n%s", number, body)
 		}
 	}
-	if response, _ := ask(t, http.MethodGet, base+"/"+timberPath, nil); response.StatusCode != 200 {
-		t.Errorf("while it is there: %s", response.Status)
+	if response, _ := ask(t, http.MethodGet, base+"/"+timberPath, nil); response.status != 200 {
+		t.Errorf("while it is there: %d", response.status)
 	}
 	if err := os.Remove(filepath.Join(folder, timberPath)); err != nil {
 		t.Fatal(err)
@@ -277,7 +284,7 @@ func TestTheHandlerSeesWhatHasChanged(t *testing.T) {
 	again := time.NewTicker(10 * time.Millisecond)
 	defer again.Stop()
 	for deadline := time.Now().Add(time.Minute); ; <-again.C {
-		if response, _ := ask(t, http.MethodGet, base+"/"+timberPath, nil); response.StatusCode == 404 {
+		if response, _ := ask(t, http.MethodGet, base+"/"+timberPath, nil); response.status == 404 {
 			break
 		}
 		if time.Now().After(deadline) {

@@ -105,18 +105,22 @@ func TestAFailureLeavesNothing(t *testing.T) {
 	ended, end := context.WithCancel(t.Context())
 	end()
 	for name, test := range map[string]struct {
-		ctx  context.Context
-		item repository.Item
-		want error
+		ended bool
+		item  repository.Item
+		want  error
 	}{
-		"signing":     {t.Context(), unsigned, broken},
-		"no file":     {t.Context(), missing, os.ErrNotExist},
-		"interrupted": {ended, item(t, timber, contents), context.Canceled},
+		"signing":     {false, unsigned, broken},
+		"no file":     {false, missing, os.ErrNotExist},
+		"interrupted": {true, item(t, timber, contents), context.Canceled},
 	} {
+		ctx := t.Context()
+		if test.ended {
+			ctx = ended
+		}
 		folder := t.TempDir()
 		publish(t, folder, item(t, version("1"), contents))
 		before := tree(t, folder)
-		if _, err := repository.Publish(test.ctx, folder, test.item); !errors.Is(err, test.want) {
+		if _, err := repository.Publish(ctx, folder, test.item); !errors.Is(err, test.want) {
 			t.Errorf("%s: %v", name, err)
 		}
 		if diff := cmp.Diff(before, tree(t, folder)); diff != "" {

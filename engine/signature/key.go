@@ -56,7 +56,8 @@ func GenerateKey() (PrivateKey, error) {
 	return PrivateKey{&key}, nil
 }
 
-// ErrWrongPassword: the password of a private key is wrong, or the key damaged.
+// ErrWrongPassword tells that the password of a private key is wrong, or the key
+// damaged.
 var ErrWrongPassword = errors.New("the password is wrong, or the key is damaged")
 
 // ParsePrivateKey reads the file of a private key, as minisign and svp write it.

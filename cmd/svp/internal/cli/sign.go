@@ -14,7 +14,7 @@ import (
 )
 
 // keyPassword is the variable with the password of a private key.
-const keyPassword = "SVP_KEY_PASSWORD" //nolint:gosec // a name, and no password
+const keyPassword = "SVP_KEY_PASSWORD"
 
 func keyFlag(key *string) urfave.Flag {
 	return &urfave.StringFlag{Name: "key", Destination: key, Usage: "sign with the private key in `FILE`"}
