@@ -1,7 +1,9 @@
 package integration
 
 import (
+	"bufio"
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -275,12 +277,29 @@ func testNonsense(t *testing.T, p *platform, packs osbPacks) {
 		"PUT /v2/service_instances/a HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
 		"PUT /v2/service_instances/a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
 	} {
-		if answer := p.Raw(t, raw); strings.HasPrefix(answer, "HTTP/1.1 5") && !strings.HasPrefix(answer, "HTTP/1.1 505") {
-			t.Errorf("%.60q was answered with %.200q", raw, answer)
-		}
+		requireRefusal(t, raw, p.Raw(t, raw))
 	}
 	p.get(t, "/v2/catalog").Require(t, http.StatusOK)
 	if log := p.Stderr(); strings.Contains(log, "goroutine ") || strings.Contains(log, "panic") {
 		t.Errorf("the broker has panicked:\n%s", log)
+	}
+}
+
+// requireRefusal checks the answer, where there is one, to a request that is no
+// valid HTTP.
+func requireRefusal(t *testing.T, request, answer string) {
+	t.Helper()
+	if answer == "" {
+		return
+	}
+	response, err := http.ReadResponse(bufio.NewReader(strings.NewReader(answer)), nil)
+	if err != nil {
+		t.Fatalf("%.60q was answered with %.200q: %v", request, answer, err)
+	}
+	defer response.Body.Close()
+	var fields struct{ Description string }
+	err = json.NewDecoder(response.Body).Decode(&fields)
+	if response.StatusCode < 400 || response.StatusCode >= 500 || err != nil || fields.Description == "" {
+		t.Errorf("%.60q was answered with %.200q: %v", request, answer, err)
 	}
 }

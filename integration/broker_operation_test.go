@@ -161,6 +161,12 @@ func TestBrokerOperation(t *testing.T) {
 	})
 	second := svptest.Request{Method: http.MethodGet, Path: "/v2/catalog", User: url.UserPassword("second", "with:colons")}
 	p.Do(t, second).Require(t, http.StatusOK)
+	const unreadable = "GET /%zz HTTP/1.1\r\nHost: x\r\n\r\n"
+	if answer := p.Raw(t, unreadable); answer == "" {
+		t.Error("no answer to a request that cannot be read")
+	} else {
+		requireRefusal(t, unreadable, answer)
+	}
 	if serial := serialOf(t, p); serial != 1 {
 		t.Errorf("the certificate has the number %d", serial)
 	}

@@ -220,10 +220,11 @@ func (f *fakeEngine) Unbind(ctx context.Context, name, consumer string) error {
 	return nil
 }
 
-func (f *fakeEngine) Usage(context.Context, string) (int64, bool, error) {
+func (f *fakeEngine) Usage(ctx context.Context, _ string) (int64, bool, error) {
+	err := f.pass(ctx, "Usage")
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.used, true, f.fail["Usage"]
+	return f.used, true, err
 }
 
 func (f *fakeEngine) Info(_ context.Context, name string) (engine.Instance, error) {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 
@@ -12,9 +13,28 @@ import (
 	"github.com/servicepack/svp/engine/broker/store"
 )
 
+// decisions bounds how often an update is decided anew because the instance changed
+// meanwhile.
+const decisions = 5
+
+// errOutdated tells that an instance changed while an update of it was decided.
+var errOutdated = errors.New("the instance has changed meanwhile")
+
 // update changes the plan, the parameters or the context of an instance (Updating
 // a Service Instance).
 func (b *Broker) update(ctx context.Context, from origin, id string, asked *osb.UpdateRequest) (answer, error) {
+	for range decisions {
+		a, err := b.decideUpdate(ctx, from, id, asked)
+		if !errors.Is(err, errOutdated) {
+			return a, err
+		}
+	}
+	return answer{}, errBusy()
+}
+
+// decideUpdate looks at the instance, which may take a while, and records what is
+// to be done. An error that is errOutdated tells to look again.
+func (b *Broker) decideUpdate(ctx context.Context, from origin, id string, asked *osb.UpdateRequest) (answer, error) {
 	current, err := b.instance(ctx, id)
 	if err != nil {
 		return answer{}, err
@@ -71,8 +91,10 @@ func beginUpdate(ctx context.Context, tx *store.Tx, u updating) (*store.Operatio
 		return nil, err
 	case running != nil && running.Kind == store.Update && osb.Equal(running.Request, u.operation.Request):
 		return running, nil
-	case running != nil, !instance.Updated.Equal(u.before.Updated):
+	case running != nil:
 		return nil, errBusy()
+	case !instance.Updated.Equal(u.before.Updated):
+		return nil, errOutdated
 	}
 	if u.context != nil {
 		instance.Context = u.context

@@ -55,3 +55,22 @@ func TestUpdateMovesToNoOtherVersion(t *testing.T) {
 	w.call("PATCH", path, change(`,"plan_id":"`+w.plans["large"]+`"`)).require(200)
 	w.call("GET", path, "").require(200, w.plans["large"], `"version":"1.2.3"`)
 }
+
+// An instance that changes while its update is decided is no reason to refuse: it
+// is looked at again.
+func TestUpdateDecidedAnew(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	const path = "/v2/service_instances/one"
+	change := func(more string) string { return `{"service_id":"` + w.serviceID + `",` + more + `}` }
+	w.call("PUT", path, w.provisionBody("large")).require(201)
+	open := w.engine.gate("Usage")
+	defer open()
+	answered := make(chan reply, 1)
+	go func() { answered <- w.call("PATCH", path, change(`"plan_id":"`+w.plans["small"]+`"`)) }()
+	eventually(t, "the update asks how much is in use", func() bool { return w.engine.calls("Usage") == 1 })
+	w.call("PATCH", path, change(`"parameters":{"a":"1"}`)).require(200)
+	open()
+	(<-answered).require(200)
+	w.call("GET", path, "").require(200, w.plans["small"], `"a":"1"`)
+}
