@@ -99,18 +99,21 @@ func TestPackagesAreAskedInIsolation(t *testing.T) {
 	zip, repository := place.publish(t, pack)
 	change(t, os.Remove(marker)) // the user's own folder is asked here
 	installed := strings.TrimSpace(place.svp(t, "pack", "install", coordinateOf(pack), "-r", repository, "--no-save").Require(t, 0).Stdout)
-	for _, form := range []string{zip, coordinateOf(pack), installed} {
-		place.svp(t, "pack", "inspect", form).Require(t, 0)
-		place.svp(t, "ports", "-b", form).Require(t, 0)
-		place.svp(t, "pack", "lint", form)
-		name := newName(t)
-		suite.DestroyAfter(t, name)
-		place.svp(t, "up", form, name).Require(t, 0)
-		place.svp(t, "client", name, "--", "kept").Require(t, 0)
-		place.svp(t, "broker", "check", "--packs", form).Require(t, 0)
+	name := newName(t)
+	suite.DestroyAfter(t, name)
+	place.svp(t, "pack", "lint", zip) // whatever it finds
+	for _, args := range [][]string{
+		{"pack", "inspect", zip}, {"pack", "inspect", installed}, {"ports", "-b", coordinateOf(pack)},
+		{"broker", "check", "--packs", zip}, {"up", coordinateOf(pack), name}, {"update", name, "-b", zip, "--plan", "default"},
+		{"pack", "package", "-b", installed, "-o", t.TempDir()},
+	} {
+		place.svp(t, args...).Require(t, 0)
 		if _, err := os.Stat(marker); err == nil {
-			t.Fatalf("%s: bin/query ran on this machine", form)
+			t.Fatalf("svp %s: bin/query ran on this machine", strings.Join(args, " "))
 		}
+	}
+	if said := place.svp(t, "client", name, "--", "kept").Require(t, 0); said.Stdout != "kept\n" {
+		t.Errorf("its client says %s", said)
 	}
 }
 

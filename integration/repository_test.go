@@ -128,6 +128,11 @@ func TestRepositoryWithTLSAndPasswords(t *testing.T) {
 		t.Errorf("with a wrong password: %s", refused.Stderr)
 	}
 
+	requireStatus(t, suite.Run(t, svptest.Call{
+		Args: []string{"pack", "install", "org.servicepack:redis:1.0.0", "-r", base, "--dir", t.TempDir(), "--no-save"}, Dir: folder,
+		Env: append(env, "SVP_REPO_USERNAME="+repositoryUser, "SVP_REPO_PASSWORD="+repositorySecret),
+	}), 0)
+
 	server.Signal(syscall.SIGTERM)
 	ended := requireStatus(t, server.Wait(), 0)
 	if !strings.Contains(ended.Stderr, "status=206") || !strings.Contains(ended.Stderr, "user="+repositoryUser) {

@@ -150,6 +150,23 @@ func (c *checker) checkPairs() {
 	}
 }
 
+// checkUncalled looks for files in bin that are none of the contract's scripts, and
+// that no script mentions.
+func (c *checker) checkUncalled() {
+	for _, file := range c.dir.Files() {
+		name, ok := strings.CutPrefix(file.Path, "bin/")
+		if !ok || file.Mode.IsDir() || slices.Contains(pack.ScriptNames(), name) {
+			continue
+		}
+		mentioned := slices.ContainsFunc(c.sources, func(s *source) bool {
+			return s.path != file.Path && !isDocument(s.path) && strings.Contains(s.content, file.Path)
+		})
+		if !mentioned {
+			c.find(codeUncalled, place{file: file.Path}, name+" is no script of the contract")
+		}
+	}
+}
+
 // checkPackaging looks for what packages do not hold.
 func (c *checker) checkPackaging() {
 	lower := map[string]string{}

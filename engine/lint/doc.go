@@ -33,6 +33,7 @@
 //	SVP024  warning  a backup that nothing restores
 //	SVP025  warning  bind without unbind, or unbind without bind
 //	SVP026  warning  a backup without a volume
+//	SVP027  warning  a script that nobody calls
 //	SVP031  note     no coordinate
 //	SVP041  warning  a comment that silences nothing
 //	SVP042  note     a script that was not looked into

@@ -17,6 +17,9 @@ var inImage = map[string][]string{
 	"almalinux":  {"sh", "bash", "env", "awk", "gawk", "sed"},
 }
 
+// querySystem is where packs are asked in isolation.
+const querySystem = "debian"
+
 // programFolders are where an absolute path leads to the same programs.
 var programFolders = []string{"/bin", "/usr/bin"}
 
@@ -50,7 +53,11 @@ func (c *checker) checkInterpreter(s *source) {
 		c.checkInstalled(s, program)
 		return
 	}
-	known, ok := inImage[c.desc.OS.Name]
+	system := c.desc.OS.Name
+	if s.path == queryScript {
+		system = querySystem
+	}
+	known, ok := inImage[system]
 	if ok && !slices.Contains(known, path.Base(program)) {
 		c.checkInstalled(s, program)
 	}
@@ -62,7 +69,10 @@ func (c *checker) checkInstalled(s *source, program string) {
 	name := path.Base(program)
 	at := place{s.path, 1, 1}
 	switch {
-	case s.path == buildScript || s.path == queryScript:
+	case s.path == queryScript:
+		c.findMend(codeInterpreter, at, "where packs are asked in isolation there is no "+name,
+			"write it for sh or bash; a minimal Debian has these, the core utilities, and Perl without modules")
+	case s.path == buildScript:
 		c.findMend(codeInterpreter, at, "the image of "+c.systemName()+" has no "+name,
 			"write it for sh or bash, which is there before anything is installed")
 	case !c.buildNames(name):

@@ -89,6 +89,7 @@ func Check(ctx context.Context, p Pack, o Options) (Report, error) {
 	c.checkModes()
 	c.checkPackaging()
 	c.checkPairs()
+	c.checkUncalled()
 	c.checkRun()
 	c.checkUseOfSecrets()
 	c.checkQueryVariables()

@@ -33,6 +33,10 @@ var literalPassword = regexp.MustCompile(
 // credentials are a user and a password in a URL.
 var credentials = regexp.MustCompile(`\b[a-z][a-z0-9+.-]*://[^\s/:@"'$<>{}%]+:([^\s/@"'$<>{}%]+)@[A-Za-z0-9]`)
 
+// writtenPassword is a setting in the middle of a line, as scripts write them.
+var writtenPassword = regexp.MustCompile(
+	`(?i)(?:\b(?:requirepass|masterauth)\s+([^\s"'$<>{}@%\\]{6,})|\b(?:identified\s+by|password)\s+'([^'$<>{}@%\\]{4,})')`)
+
 // fillers are values that are no passwords: what is to be replaced, names of
 // methods, and words of configuration languages.
 var fillers = []string{
@@ -69,6 +73,9 @@ func (c *checker) checkPassword(s *source, i int, line string) {
 	}
 	found := literalPassword.FindStringSubmatchIndex(line)
 	if found == nil {
+		if written := writtenPassword.FindStringIndex(line); written != nil {
+			c.find(codePassword, place{s.path, i + 1, written[0] + 1}, "a password is written out")
+		}
 		return
 	}
 	name, value := line[found[2]:found[3]], line[found[4]:found[5]]

@@ -57,6 +57,7 @@ const (
 	codeRestore    = "SVP024"
 	codeUnbind     = "SVP025"
 	codeVolume     = "SVP026"
+	codeUncalled   = "SVP027"
 	codeCoordinate = "SVP031"
 	codeIgnore     = "SVP041"
 	codeUnread     = "SVP042"
@@ -188,6 +189,11 @@ var rules = []Rule{
 		codeVolume, Warning, "a backup without a volume",
 		"What is worth a backup is worth keeping over svp down: without a volume it goes with the container.",
 		"answer volumes with the folder of the data",
+	},
+	{
+		codeUncalled, Warning, "a script that nobody calls",
+		"svp calls the scripts of the contract by their names, and nothing else in bin.",
+		"mend its name, or move what other scripts run to lib",
 	},
 	{
 		codeCoordinate, Note, "no coordinate",

@@ -49,14 +49,17 @@ func TestFaultyPackTellsAllOfItsFaults(t *testing.T) {
 }
 
 func TestEveryUnknownFieldIsTold(t *testing.T) {
-	dir := newPack(t, "#!/bin/sh\n", map[string]string{"servicepack.yaml": "title: x\nplans:\n  - name: a\n    price: 1\n"})
+	dir := newPack(t, "#!/bin/sh\n", map[string]string{"servicepack.yaml": "title: x\nplans:\n  - name: a\n    price: 1\n  - name: [b]\n  - name: C\n"})
 	_, faults, err := pack.OpenFaulty(dir)
 	check(t, err)
 	var got []string
 	for _, fault := range faults {
 		got = append(got, fmt.Sprintf("%d:%d %s", fault.Line, fault.Column, fault.Reason))
 	}
-	if diff := cmp.Diff([]string{`1:1 unknown field "title"`, `4:5 unknown field "price"`}, got); diff != "" {
+	want := []string{
+		`1:1 unknown field "title"`, `4:5 unknown field "price"`, "5:5 a single value is expected here",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("the faults differ (-want +got):\n%s", diff)
 	}
 }

@@ -138,10 +138,8 @@ func FuzzManifest(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, content []byte) {
 		m, faults := parseManifest(content)
-		var d Descriptor
-		if len(faults) == 0 {
-			d, faults = m.describe()
-		}
+		d, more := m.describe()
+		faults = append(faults, more...)
 		for _, fault := range faults {
 			checkMessage(t, fault.in("demo"))
 		}

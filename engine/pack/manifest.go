@@ -115,7 +115,7 @@ func readManifest(root *os.Root) (manifest, []*Error) {
 }
 
 // parseManifest checks the form of servicepack.yaml: known fields only, of
-// the right kind.
+// the right kind. Where it is YAML, fields of the wrong kind are left out.
 func parseManifest(content []byte) (manifest, []*Error) {
 	var m manifest
 	decoder := yaml.NewDecoder(bytes.NewReader(content))
@@ -124,17 +124,21 @@ func parseManifest(content []byte) (manifest, []*Error) {
 	if errors.Is(err, io.EOF) {
 		return manifest{}, nil // empty, or comments only
 	}
+	var wrongKinds *yaml.TypeError
+	if err != nil && !errors.As(err, &wrongKinds) {
+		return manifest{}, manifestErrors(content, err)
+	}
 	if err == nil {
 		err = checkEnd(decoder)
 	}
-	if err == nil {
-		err = yaml.Unmarshal(content, &m.document)
+	if unreadable := yaml.Unmarshal(content, &m.document); unreadable != nil {
+		return manifest{}, manifestErrors(content, unreadable)
 	}
 	if err == nil {
 		err = checkEntries(&m.document)
 	}
 	if err != nil {
-		return manifest{}, manifestErrors(content, err)
+		return m, manifestErrors(content, err)
 	}
 	return m, nil
 }

@@ -151,10 +151,9 @@ func openFolder(path string) (*os.Root, string, error) {
 func (d *Dir) read(root *os.Root, o options) []*Error {
 	scripts, faults := checkScripts(root)
 	written, wrong := readManifest(root)
-	if len(wrong) == 0 {
-		d.static, wrong = written.describe()
-	}
-	d.written = written
+	described, more := written.describe()
+	d.static, d.written = described, written
+	wrong = append(wrong, otherLines(wrong, more)...)
 	scan := scanner{root: root, sizeLimit: o.sizeLimit, maxFiles: o.entryLimit, exclude: d.static.Exclude}
 	added, fault := readPackageFile(root)
 	if fault != nil {
@@ -176,6 +175,13 @@ func (d *Dir) read(root *os.Root, o options) []*Error {
 		d.static.Name = name
 	}
 	return faults
+}
+
+// otherLines leaves out of more what follows from a fault on the same line.
+func otherLines(faults, more []*Error) []*Error {
+	return slices.DeleteFunc(more, func(m *Error) bool {
+		return slices.ContainsFunc(faults, func(f *Error) bool { return f.Line == m.Line })
+	})
 }
 
 // homeFolder is what queries get as HOME.

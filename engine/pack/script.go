@@ -6,6 +6,8 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path"
+	"slices"
 	"syscall"
 )
 
@@ -18,6 +20,16 @@ var required = []string{queryScript, "bin/build", "bin/run"}
 var optional = []string{
 	ScriptClient, ScriptBackup, ScriptExtra, ScriptRestore, ScriptHealth,
 	ScriptBind, ScriptUnbind, ScriptRotate, ScriptUpgrade, ScriptFingerprint, ScriptUsage,
+}
+
+// ScriptNames returns the names of all scripts of the contract, as they are called in
+// the folder bin.
+func ScriptNames() []string {
+	names := slices.Clone(optional)
+	for _, script := range required {
+		names = append(names, path.Base(script))
+	}
+	return names
 }
 
 // checkScripts makes sure of the required scripts, returns which of the

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/servicepack/svp/engine/coordinate"
 	"github.com/servicepack/svp/engine/pack"
@@ -104,7 +105,7 @@ func (s *Store) checkSame(ctx context.Context, there Installed, c coordinate.Coo
 		return err
 	}
 	for _, client := range from {
-		index, err := client.Index(ctx)
+		index, err := askIndex(ctx, client)
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
@@ -120,6 +121,16 @@ func (s *Store) checkSame(ctx context.Context, there Installed, c coordinate.Coo
 		}
 	}
 	return nil
+}
+
+// comparePatience is how long a repository may take to say what it has of a package
+// that is installed: without it, the package is as good.
+const comparePatience = 10 * time.Second
+
+func askIndex(ctx context.Context, client *repository.Client) (repository.Index, error) {
+	ctx, cancel := context.WithTimeout(ctx, comparePatience)
+	defer cancel()
+	return client.Index(ctx)
 }
 
 func (s *Store) install(ctx context.Context, c coordinate.Coordinate, pin Pin, from []*repository.Client) (Installed, error) {

@@ -4,7 +4,6 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/servicepack/svp/engine/registry/registrytest"
 )
@@ -36,14 +35,10 @@ func digestOf(content []byte) string { return registrytest.Digest(content) }
 
 func sumOf(content []byte) string { return strings.TrimPrefix(digestOf(content), "sha256:") }
 
-// newClient is a client that nobody has given credentials to, and that soon
-// loses its patience.
+// newClient is a client that nobody has given credentials to.
 func newClient(t *testing.T, o Options) *Client {
 	t.Helper()
 	t.Setenv("DOCKER_CONFIG", t.TempDir())
-	if o.Stall == 0 {
-		o.Stall = 5 * time.Second
-	}
 	client, err := New(o)
 	if err != nil {
 		t.Fatal(err)

@@ -19,8 +19,12 @@ import (
 	"github.com/servicepack/svp/engine/secrets"
 )
 
-// quick are options for servers that let the client wait.
-var quick = repository.Options{Stall: 200 * time.Millisecond, Connect: time.Second, Total: time.Minute, Pause: time.Millisecond}
+// patient are options for servers that answer, however busy this machine is; quick
+// ones are for those that do not.
+var (
+	patient = repository.Options{Stall: time.Minute, Pause: time.Millisecond}
+	quick   = repository.Options{Stall: 3 * time.Second, Pause: time.Millisecond}
+)
 
 // password must never be seen.
 const password = "pass-word-0f-timber"
@@ -57,7 +61,7 @@ func TestPackagesAreFetchedFromEveryKindOfRepository(t *testing.T) {
 		"web server":     serve(t, served(t)),
 		"trailing slash": {URL: serve(t, served(t)).URL + "/"},
 	} {
-		c := client(t, location, quick)
+		c := client(t, location, patient)
 		versions, err := c.Versions(t.Context(), timber.Group, timber.Name)
 		if err != nil || !slices.Equal(versions, []string{"1.2.3", "1.10"}) {
 			t.Errorf("%s: versions %v, %v", name, versions, err)
@@ -96,9 +100,9 @@ func with(t testing.TB, answer http.HandlerFunc) http.Handler {
 // TestHostileServers end in an error that says what is wrong.
 func TestHostileServers(t *testing.T) {
 	t.Parallel()
-	limited := quick
+	limited := patient
 	limited.MaxPackage = 1 << 20
-	short := quick
+	short := patient
 	short.Total = 300 * time.Millisecond
 	for name, test := range map[string]struct {
 		answer  http.HandlerFunc
@@ -111,28 +115,28 @@ func TestHostileServers(t *testing.T) {
 		"drop by drop":        {endless(10 * time.Millisecond), short, repository.ErrTimeout, "took longer than"},
 		"endless":             {endless(0), limited, repository.ErrTooLarge, "more than 1048576 bytes"},
 		"announced too large": {length("1048577"), limited, repository.ErrTooLarge, "1048577 bytes"},
-		"cut off":             {length("100"), quick, nil, "unexpected EOF"},
+		"cut off":             {length("100"), patient, nil, "unexpected EOF"},
 		"longer than it says": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "5")
 			_, _ = w.Write([]byte(contents[:5]))
-		}, quick, repository.ErrChecksum, sumOf(contents)},
-		"other contents": {saying("text/plain", "other"), quick, repository.ErrChecksum, sumOf("other")},
-		"web page":       {saying("text/html; charset=utf-8", "<html>Please sign in"), quick, repository.ErrInvalid, "web page"},
-		"packed":         {header("Content-Encoding", "gzip"), quick, repository.ErrInvalid, "packed"},
-		"no HTTP":        {hijacked("SSH-2.0-OpenSSH_9\r\n\r\n"), quick, repository.ErrUnreachable, ""},
-		"closes":         {hijacked(""), quick, repository.ErrUnreachable, "closed the connection"},
-		"endless header": {hijacked("HTTP/1.1 200 OK\r\nA: " + strings.Repeat("a", 1<<20)), quick, repository.ErrUnreachable, ""},
-		"redirects":      {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, r.URL.Path, http.StatusFound) }, quick, repository.ErrInvalid, "more than 5"},
+		}, patient, repository.ErrChecksum, sumOf(contents)},
+		"other contents": {saying("text/plain", "other"), patient, repository.ErrChecksum, sumOf("other")},
+		"web page":       {saying("text/html; charset=utf-8", "<html>Please sign in"), patient, repository.ErrInvalid, "web page"},
+		"packed":         {header("Content-Encoding", "gzip"), patient, repository.ErrInvalid, "packed"},
+		"no HTTP":        {hijacked("SSH-2.0-OpenSSH_9\r\n\r\n"), patient, repository.ErrUnreachable, ""},
+		"closes":         {hijacked(""), patient, repository.ErrUnreachable, "closed the connection"},
+		"endless header": {hijacked("HTTP/1.1 200 OK\r\nA: " + strings.Repeat("a", 1<<20)), patient, repository.ErrUnreachable, ""},
+		"redirects":      {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, r.URL.Path, http.StatusFound) }, patient, repository.ErrInvalid, "more than 5"},
 		"redirect to disk": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Location", "file:///etc/passwd")
 			w.WriteHeader(http.StatusFound)
-		}, quick, repository.ErrUnreachable, "unsupported protocol scheme"},
-		"404":            {status(404), quick, repository.ErrNotFound, "not found"},
-		"401":            {status(401), quick, repository.ErrUnauthorized, "status 401 (Unauthorized)"},
-		"403":            {status(403), quick, repository.ErrUnauthorized, "status 403 (Forbidden)"},
-		"500":            {status(500), quick, repository.ErrUnreachable, "status 500 (Internal Server Error)"},
-		"206 unasked":    {status(206), quick, repository.ErrUnreachable, "status 206"},
-		"status of lies": {hijacked("HTTP/1.1 999 \x1b[2Jpwned\r\nContent-Length: 0\r\n\r\n"), quick, repository.ErrUnreachable, "status 999"},
+		}, patient, repository.ErrUnreachable, "unsupported protocol scheme"},
+		"404":            {status(404), patient, repository.ErrNotFound, "not found"},
+		"401":            {status(401), patient, repository.ErrUnauthorized, "status 401 (Unauthorized)"},
+		"403":            {status(403), patient, repository.ErrUnauthorized, "status 403 (Forbidden)"},
+		"500":            {status(500), patient, repository.ErrUnreachable, "status 500 (Internal Server Error)"},
+		"206 unasked":    {status(206), patient, repository.ErrUnreachable, "status 206"},
+		"status of lies": {hijacked("HTTP/1.1 999 \x1b[2Jpwned\r\nContent-Length: 0\r\n\r\n"), patient, repository.ErrUnreachable, "status 999"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -227,7 +231,7 @@ func TestWhatPassesIsTriedAgain(t *testing.T) {
 			next.ServeHTTP(w, r)
 		}))
 		var to target
-		if _, err := client(t, location, quick).Fetch(t.Context(), timber, &to); err != nil || to.String() != contents || asked.Load() != 3 {
+		if _, err := client(t, location, patient).Fetch(t.Context(), timber, &to); err != nil || to.String() != contents || asked.Load() != 3 {
 			t.Errorf("%s: %q, %v, asked %d times", name, to.String(), err, asked.Load())
 		}
 	}
@@ -242,7 +246,7 @@ func TestWhatDoesNotPassIsNotTriedAgain(t *testing.T) {
 			w.WriteHeader(code)
 		}))
 		var to target
-		if _, err := client(t, location, quick).Fetch(t.Context(), timber, &to); err == nil || asked.Load() != 1 {
+		if _, err := client(t, location, patient).Fetch(t.Context(), timber, &to); err == nil || asked.Load() != 1 {
 			t.Errorf("%d: %v, asked %d times", code, err, asked.Load())
 		}
 	}
@@ -270,7 +274,7 @@ func TestCredentialsStayWithTheRepository(t *testing.T) {
 		}
 	}))
 	location.URL = strings.Replace(location.URL, "http://", "http://me:"+password+"@", 1)
-	c := client(t, location, quick)
+	c := client(t, location, patient)
 	var to target
 	if _, err := c.Fetch(t.Context(), timber, &to); err != nil || to.String() != contents {
 		t.Errorf("%q, %v", to.String(), err)
@@ -282,7 +286,7 @@ func TestCredentialsStayWithTheRepository(t *testing.T) {
 		t.Errorf("shown: %s", shown)
 	}
 	location.Username, location.Password = "me", secrets.New("wrong-"+password)
-	_, err := client(t, location, quick).Fetch(t.Context(), timber, &to)
+	_, err := client(t, location, patient).Fetch(t.Context(), timber, &to)
 	if !errors.Is(err, repository.ErrUnauthorized) || strings.Contains(err.Error(), password) {
 		t.Errorf("with a wrong password: %v", err)
 	}
@@ -297,11 +301,11 @@ func TestTLSIsNotGivenUp(t *testing.T) {
 	t.Cleanup(server.Close)
 	location := repository.Location{URL: server.URL + "/base"}
 	var to target
-	if _, err := client(t, location, quick).Fetch(t.Context(), timber, &to); !errors.Is(err, repository.ErrUnreachable) ||
+	if _, err := client(t, location, patient).Fetch(t.Context(), timber, &to); !errors.Is(err, repository.ErrUnreachable) ||
 		!strings.Contains(err.Error(), "certificate") {
 		t.Errorf("with an unknown certificate: %v", err)
 	}
-	trusting := quick
+	trusting := patient
 	trusting.RootCAs = server.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
 	if _, err := client(t, location, trusting).Fetch(t.Context(), timber, &to); !errors.Is(err, repository.ErrInvalid) ||
 		!strings.Contains(err.Error(), "from https to http") {
@@ -314,7 +318,7 @@ func TestNothingAnswers(t *testing.T) {
 	server := httptest.NewServer(nil)
 	server.Close()
 	for _, url := range []string{server.URL, filepath.Join(t.TempDir(), "nosuch")} {
-		if _, err := client(t, repository.Location{URL: url}, quick).Index(t.Context()); !errors.Is(err, repository.ErrUnreachable) {
+		if _, err := client(t, repository.Location{URL: url}, patient).Index(t.Context()); !errors.Is(err, repository.ErrUnreachable) {
 			t.Errorf("%s: %v", url, err)
 		}
 	}
@@ -347,16 +351,16 @@ func TestAFolderIsReadNoFurther(t *testing.T) {
 		t.Fatal(err)
 	}
 	var to target
-	if _, err := client(t, repository.Location{URL: folder}, quick).Fetch(t.Context(), timber, &to); err == nil || to.Len() > 0 {
+	if _, err := client(t, repository.Location{URL: folder}, patient).Fetch(t.Context(), timber, &to); err == nil || to.Len() > 0 {
 		t.Errorf("a link that leads out: %q, %v", to.String(), err)
 	}
 	if err := errors.Join(os.Remove(place), os.Mkdir(place, 0o755)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := client(t, repository.Location{URL: folder}, quick).Fetch(t.Context(), timber, &to); !errors.Is(err, repository.ErrInvalid) {
+	if _, err := client(t, repository.Location{URL: folder}, patient).Fetch(t.Context(), timber, &to); !errors.Is(err, repository.ErrInvalid) {
 		t.Errorf("a folder: %v", err)
 	}
-	limited := quick
+	limited := patient
 	limited.MaxPackage = 3
 	if _, err := client(t, repository.Location{URL: filled(t)}, limited).Fetch(t.Context(), timber, &to); !errors.Is(err, repository.ErrTooLarge) {
 		t.Errorf("too large: %v", err)
@@ -374,7 +378,7 @@ func TestChecksumsAreLinesOfSha256sum(t *testing.T) {
 		write(t, filepath.Join(folder, timberPath), contents)
 		write(t, filepath.Join(folder, timberPath+".sha256"), text)
 		var to target
-		_, err := client(t, repository.Location{URL: folder}, quick).Fetch(t.Context(), timber, &to)
+		_, err := client(t, repository.Location{URL: folder}, patient).Fetch(t.Context(), timber, &to)
 		if right != (err == nil) || !right && !errors.Is(err, repository.ErrInvalid) {
 			t.Errorf("%q: %v", text, err)
 		}

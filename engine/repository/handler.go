@@ -107,7 +107,6 @@ func (h *Handler) serve(w *answer, r *http.Request) {
 	header.Set("Etag", etag(info))
 	if info.Size() > maxSmall {
 		maps.Copy(w.Header(), header)
-		defer together(r)()
 		http.ServeContent(w, r, "", info.ModTime(), file)
 		return
 	}

@@ -95,14 +95,20 @@ func ask(t testing.TB, method, url string, header map[string]string) (reply, str
 func TestTheHandlerServesARepository(t *testing.T) {
 	t.Parallel()
 	folder := filled(t)
-	large := strings.Repeat("0123456789", 1<<20)
-	publish(t, folder, item(t, version("2"), large))
-	base, log := start(t, folder, repository.HandlerOptions{})
-	for path, kind := range map[string]string{
+	kinds := map[string]string{
 		"index.json": "application/json", timberPath: "application/zip", timberPath + ".sha256": "text/plain; charset=utf-8",
-		timberPath + ".minisig": "text/plain; charset=utf-8", strings.ReplaceAll(timberPath, "1.2.3", "2"): "application/zip",
-	} {
-		want := tree(t, folder)[path]
+		timberPath + ".minisig": "text/plain; charset=utf-8",
+	}
+	// Answers leave in other ways by their size.
+	for _, size := range []int{2 << 10, 3 << 10, 4 << 10, 5 << 10, 30 << 10, 64 << 10, 64<<10 + 10, 10 << 20} {
+		number := fmt.Sprint(size)
+		publish(t, folder, item(t, version(number), strings.Repeat("0123456789", size/10)))
+		kinds[strings.ReplaceAll(timberPath, "1.2.3", number)] = "application/zip"
+	}
+	base, log := start(t, folder, repository.HandlerOptions{})
+	files := tree(t, folder)
+	for path, kind := range kinds {
+		want := files[path]
 		response, body := ask(t, http.MethodGet, base+"/"+path, nil)
 		if response.status != 200 || body != want || response.header.Get("Content-Type") != kind ||
 			response.length != int64(len(want)) || response.header.Get("X-Content-Type-Options") != "nosniff" {
@@ -223,7 +229,7 @@ func TestOnlyWhoIsLetInReads(t *testing.T) {
 		}
 	}
 	var to target
-	c := client(t, repository.Location{URL: base, Username: "me", Password: secrets.New(password)}, quick)
+	c := client(t, repository.Location{URL: base, Username: "me", Password: secrets.New(password)}, patient)
 	if _, err := c.Fetch(t.Context(), timber, &to); err != nil || to.String() != contents {
 		t.Errorf("%q, %v", to.String(), err)
 	}

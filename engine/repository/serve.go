@@ -27,7 +27,7 @@ func (h *Handler) Serve(ctx context.Context, listener net.Listener, grace time.D
 		DisableGeneralOptionsHandler: true, ConnContext: withConnection,
 	}
 	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(listener) }()
+	go func() { failed <- server.Serve(connections{listener}) }()
 	select {
 	case err := <-failed:
 		return fmt.Errorf("serve: %w", err)
@@ -39,38 +39,4 @@ func (h *Handler) Serve(ctx context.Context, listener net.Listener, grace time.D
 		return errors.Join(fmt.Errorf("let the requests in progress end: %w", err), server.Close())
 	}
 	return nil
-}
-
-// connection is what a handler may tell the system about its connection.
-type connection struct {
-	cork     func(on bool)
-	extended time.Time
-}
-
-type connectionKey struct{}
-
-// withConnection lets handlers find their connection.
-func withConnection(ctx context.Context, c net.Conn) context.Context {
-	tcp, ok := c.(*net.TCPConn)
-	if !ok {
-		return ctx // TLS has its own idea of pieces
-	}
-	return context.WithValue(ctx, connectionKey{}, &connection{cork: corkOf(tcp)})
-}
-
-// together lets the system send what is written until done is called in as few
-// pieces as it can. The library writes an answer in two, each of which would wake
-// the client up.
-func together(r *http.Request) (done func()) {
-	c := connectionOf(r)
-	if c == nil {
-		return func() {}
-	}
-	c.cork(true)
-	return func() { c.cork(false) }
-}
-
-func connectionOf(r *http.Request) *connection {
-	c, _ := r.Context().Value(connectionKey{}).(*connection)
-	return c
 }

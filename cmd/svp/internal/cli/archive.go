@@ -11,8 +11,6 @@ import (
 
 	urfave "github.com/urfave/cli/v2"
 
-	"github.com/servicepack/svp/engine"
-	"github.com/servicepack/svp/engine/archive"
 	"github.com/servicepack/svp/engine/servicearchive"
 )
 
@@ -63,7 +61,7 @@ func runArchiveCreate(ctx context.Context, streams *Streams, p packInspector, o 
 		return err
 	}
 	create := func(out io.Writer) error {
-		return archiveError("create archive", info.Name, servicearchive.Create(ctx, out, servicearchive.Contents{
+		return packageProblem("create archive", info.Name, servicearchive.Create(ctx, out, servicearchive.Contents{
 			Folder: info.Path, Group: info.Group, Name: info.Name, Version: info.Version, Description: info.Description,
 			Components: info.Components, Maven: o.maven,
 		}))
@@ -127,7 +125,7 @@ func readArchive(
 	}
 	defer file.Close()
 	found, err := read(ctx, file)
-	return found, archiveError(op, name, err)
+	return found, packageProblem(op, name, err)
 }
 
 // openArchive opens a file that can be read twice, and waits for no other end of a
@@ -142,7 +140,7 @@ func openArchive(op, name string) (*os.File, error) {
 		err = failed.Err
 	}
 	if err != nil {
-		return nil, archiveError(op, name, err)
+		return nil, packageProblem(op, name, err)
 	}
 	info, err := file.Stat()
 	if err == nil && !info.Mode().IsRegular() {
@@ -150,27 +148,7 @@ func openArchive(op, name string) (*os.File, error) {
 	}
 	if err != nil {
 		_ = file.Close() // nothing was read
-		return nil, archiveError(op, name, err)
+		return nil, packageProblem(op, name, err)
 	}
 	return file, nil
-}
-
-// archiveError sorts what can be wrong with an archive, and leaves alone what has
-// to do with this machine.
-func archiveError(op, subject string, err error) error {
-	var content *servicearchive.Error
-	var container *archive.Error
-	var unwritten *writeError
-	kind := engine.Failed
-	switch {
-	case err == nil || errors.As(err, &unwritten):
-		return err
-	case errors.Is(err, context.Canceled):
-		kind = engine.Interrupted
-	case errors.As(err, &content) || errors.As(err, &container):
-		kind = engine.InvalidPack
-	case errors.Is(err, fs.ErrNotExist):
-		kind = engine.NotFound
-	}
-	return &engine.Error{Op: op, Subject: subject, Kind: kind, Err: err}
 }

@@ -42,7 +42,7 @@ func runArchiveExtract(ctx context.Context, out io.Writer, name, folder string) 
 	defer file.Close()
 	err = writeFolder(folder, func(root *os.Root) error {
 		_, err := servicearchive.Extract(ctx, file, root)
-		return archiveError(op, name, err)
+		return packageProblem(op, name, err)
 	})
 	if err != nil {
 		return err

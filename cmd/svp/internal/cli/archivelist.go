@@ -15,7 +15,7 @@ import (
 func newArchiveListCommand(w *wiring) *command {
 	var asJSON bool
 	return &command{
-		name: "list", summary: "List the packages of a Service Archive",
+		name: "list", aliases: []string{"ls"}, summary: "List the packages of a Service Archive",
 		details: "With --json their files, too.",
 		example: "svp archive list shop.tar.gz\nsvp archive list shop.tar.gz --json | jq -r '.packages[].files[].path'",
 		args:    []string{"ARCHIVE"},
