@@ -107,6 +107,9 @@ func (s *Store) Pin(ctx context.Context, there Installed) error {
 		return fmt.Errorf("%w: %w", ErrLockFile, err)
 	}
 	defer release()
+	if err := removeTemporaries(name); err != nil {
+		return fmt.Errorf("%w: %w", ErrLockFile, err)
+	}
 	lock, err := ReadLock(name)
 	if err != nil {
 		return err

@@ -109,6 +109,20 @@ func TestPinsAtOnceAreAllKept(t *testing.T) {
 	}
 }
 
+func TestAKilledPinLeavesNothing(t *testing.T) {
+	lock := filepath.Join(t.TempDir(), LockFileName)
+	if err := os.WriteFile(filepath.Join(filepath.Dir(lock), ".svp.lock.svp-1"), []byte("half"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	there := Installed{Record: Record{Coordinate: "a:b:1", SHA256: strings.Repeat("0", 64), PackDigest: "sha256:" + strings.Repeat("0", 64)}}
+	if err := New(Config{LockFile: lock}).Pin(t.Context(), there); err != nil {
+		t.Fatal(err)
+	}
+	if got := holding(t, filepath.Dir(lock)); len(got) != 1 || got[0] != LockFileName {
+		t.Errorf("beside the lock file: %q", got)
+	}
+}
+
 func TestABadLockFileIsRefused(t *testing.T) {
 	pin := `{"sha256":"` + strings.Repeat("0", 64) + `","pack_digest":"sha256:` + strings.Repeat("0", 64) + `","repository":""}`
 	for content, word := range map[string]string{

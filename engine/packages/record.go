@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 )
 
 // Record is what is known of a package that is on this machine. No secret is in
@@ -83,7 +84,7 @@ func encode(document any) ([]byte, error) {
 // writeWhole writes a file that is there whole or not at all, and stays after a
 // crash of the machine.
 func writeWhole(name string, content []byte) error {
-	file, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".svp-*")
+	file, err := os.CreateTemp(filepath.Dir(name), temporaryPrefix(name)+"*")
 	if err != nil {
 		return err
 	}
@@ -103,6 +104,21 @@ func writeWhole(name string, content []byte) error {
 	}
 	syncFolder(filepath.Dir(name))
 	return nil
+}
+
+// temporaryPrefix begins what becomes a whole file.
+func temporaryPrefix(name string) string { return "." + filepath.Base(name) + ".svp-" }
+
+// removeTemporaries removes what killed writers of a file left. Nobody else writes
+// it meanwhile.
+func removeTemporaries(name string) error {
+	entries, err := os.ReadDir(filepath.Dir(name))
+	for _, entry := range entries {
+		if strings.HasPrefix(entry.Name(), temporaryPrefix(name)) {
+			err = errors.Join(err, os.Remove(filepath.Join(filepath.Dir(name), entry.Name())))
+		}
+	}
+	return err
 }
 
 // syncFolder makes new names survive a crash of the machine. Some file systems

@@ -177,7 +177,8 @@ func (s *stage) keep(ctx context.Context, folder, name string, record Record) (k
 	if err != nil {
 		return Record{}, false, err
 	}
-	if err := makeReadOnly(folder, s.vault.sealed); err != nil {
+	ready := filepath.Join(s.path, ".record.json")
+	if err := errors.Join(writeWhole(ready, content), makeReadOnly(folder, s.vault.sealed)); err != nil {
 		return Record{}, false, err
 	}
 	release, err := s.vault.hold(ctx)
@@ -191,7 +192,7 @@ func (s *stage) keep(ctx context.Context, folder, name string, record Record) (k
 	if err := s.vault.checkFree(name); err != nil {
 		return Record{}, false, err
 	}
-	if err := s.vault.put(folder, name, content); err != nil {
+	if err := s.vault.put(folder, name, ready); err != nil {
 		return Record{}, false, errors.Join(err, s.vault.prune(path.Dir(name)))
 	}
 	return record, false, nil
@@ -199,7 +200,7 @@ func (s *stage) keep(ctx context.Context, folder, name string, record Record) (k
 
 // put moves a folder to its place. Its record comes first: without the folder it
 // counts for nothing.
-func (v vault) put(folder, name string, record []byte) error {
+func (v vault) put(folder, name, record string) error {
 	target := v.path(name)
 	if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil { //nolint:gosec // as in hold
 		return err
@@ -207,7 +208,7 @@ func (v vault) put(folder, name string, record []byte) error {
 	if err := v.sweepBeside(name); err != nil {
 		return err
 	}
-	if err := writeWhole(recordFile(target), record); err != nil {
+	if err := os.Rename(record, recordFile(target)); err != nil {
 		return err
 	}
 	if err := os.Rename(folder, target); err != nil {
