@@ -19,6 +19,9 @@ import (
 type Item struct {
 	Coordinate coordinate.Coordinate
 	File       string
+	// SHA256 is of what was looked at, in hex: a file that has changed since is
+	// refused with ErrChanged. Empty takes the file as it is.
+	SHA256 string
 	// Sign makes the signature of what is published; nil leaves it unsigned.
 	Sign func(contents io.Reader) ([]byte, error)
 }
@@ -77,7 +80,7 @@ func (e *editor) put(ctx context.Context, item Item, file *os.File) (Published, 
 		return Published{}, err
 	}
 	defer existing.Close()
-	published, err := copyHashed(ctx, io.Discard, file)
+	published, err := item.copy(ctx, io.Discard, file)
 	if err != nil {
 		return Published{}, err
 	}
@@ -147,7 +150,7 @@ func (e *editor) fill(ctx context.Context, folder string, item Item, file io.Rea
 	name := path.Join(folder, item.Coordinate.FileName())
 	var published Published
 	err := e.create(name, func(to *os.File) (err error) {
-		published, err = copyHashed(ctx, to, file)
+		published, err = item.copy(ctx, to, file)
 		if err != nil || item.Sign == nil {
 			return err
 		}
@@ -179,6 +182,15 @@ func writing(text []byte) func(*os.File) error {
 		_, err := to.Write(text)
 		return err
 	}
+}
+
+// copy copies the package, and makes sure that it is the one that was looked at.
+func (i Item) copy(ctx context.Context, to io.Writer, file io.Reader) (Published, error) {
+	copied, err := copyHashed(ctx, to, file)
+	if err == nil && i.SHA256 != "" && copied.SHA256 != i.SHA256 {
+		err = fmt.Errorf("%s: %w: SHA-256 %s, not %s", i.File, ErrChanged, copied.SHA256, i.SHA256)
+	}
+	return copied, err
 }
 
 // copyHashed copies all that is left, for as long as the context lasts.

@@ -101,6 +101,10 @@ func TestAFailureLeavesNothing(t *testing.T) {
 	broken := errors.New("the key is broken")
 	unsigned := item(t, timber, contents)
 	unsigned.Sign = func(io.Reader) ([]byte, error) { return nil, broken }
+	other := item(t, timber, contents)
+	other.SHA256 = strings.Repeat("0", 64)
+	again := other
+	again.Coordinate = version("1")
 	missing := repository.Item{Coordinate: timber, File: filepath.Join(t.TempDir(), "nosuch.zip")}
 	ended, end := context.WithCancel(t.Context())
 	end()
@@ -112,6 +116,8 @@ func TestAFailureLeavesNothing(t *testing.T) {
 		"signing":     {false, unsigned, broken},
 		"no file":     {false, missing, os.ErrNotExist},
 		"interrupted": {true, item(t, timber, contents), context.Canceled},
+		"changed":     {false, other, repository.ErrChanged},
+		"there":       {false, again, repository.ErrChanged},
 	} {
 		ctx := t.Context()
 		if test.ended {

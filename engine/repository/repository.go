@@ -49,6 +49,8 @@ var (
 	ErrTimeout = errors.New("time limit reached")
 	// ErrOther: the repository has the coordinate with other contents.
 	ErrOther = errors.New("the repository has this coordinate with other contents")
+	// ErrChanged: the file to be published is not the one that was looked at.
+	ErrChanged = errors.New("it changed while it was read")
 )
 
 // Location is where a repository is and who asks.

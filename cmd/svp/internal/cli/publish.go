@@ -2,8 +2,6 @@ package cli
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -82,15 +80,18 @@ func (w *wiring) publish(ctx context.Context, name, folder, key string) error {
 			Hint: "make one with: svp pack package -b PACK",
 		}
 	}
-	called, err := w.packageCoordinate(ctx, "publish", name)
+	checked, err := w.checkPackage(ctx, "publish", name)
 	if err != nil {
 		return err
 	}
-	sign, err := w.signer(ctx, name, called, key)
+	sign, err := w.signer(ctx, name, checked, key)
 	if err != nil {
 		return packageProblem("publish", name, err)
 	}
-	published, err := repository.Publish(ctx, folder, repository.Item{Coordinate: called, File: name, Sign: sign})
+	called := checked.coordinate
+	published, err := repository.Publish(ctx, folder, repository.Item{
+		Coordinate: called, File: name, SHA256: checked.sha256, Sign: sign,
+	})
 	if err != nil {
 		return packageProblem("publish", name, err)
 	}
@@ -106,36 +107,45 @@ func (w *wiring) publish(ctx context.Context, name, folder, key string) error {
 	return err
 }
 
-// packageCoordinate checks a package as a whole, and finds out what it is called
-// by.
-func (w *wiring) packageCoordinate(ctx context.Context, op, name string) (coordinate.Coordinate, error) {
+// checkedPackage is what a package was found to be. Its file may change as soon as
+// it was looked at: who reads it again compares the sum.
+type checkedPackage struct {
+	coordinate coordinate.Coordinate
+	sha256     string
+}
+
+// checkPackage checks a package as a whole.
+func (w *wiring) checkPackage(ctx context.Context, op, name string) (checkedPackage, error) {
 	chosen, err := w.settings()
 	if err != nil {
-		return coordinate.Coordinate{}, err
+		return checkedPackage{}, err
 	}
 	places, err := w.storePlaces(chosen, "")
 	if err != nil {
-		return coordinate.Coordinate{}, err
+		return checkedPackage{}, err
 	}
 	opened, err := packages.New(places).Open(ctx, name)
 	if err != nil {
-		return coordinate.Coordinate{}, packageProblem(op, name, err)
+		return checkedPackage{}, packageProblem(op, name, err)
 	}
 	if opened.Coordinate == "" {
-		return coordinate.Coordinate{}, &engine.Error{
+		return checkedPackage{}, &engine.Error{
 			Op: op, Subject: name, Kind: engine.InvalidPack, Err: errors.New("the pack in it has no coordinate"),
 			Hint: "its servicepack.yaml needs a group, a name and a version; make the package with svp pack package",
 		}
 	}
-	return coordinate.Parse(opened.Coordinate)
+	called, err := coordinate.Parse(opened.Coordinate)
+	return checkedPackage{called, opened.SHA256}, err
 }
 
 // signer signs with the key, or takes the signature that lies beside the package;
 // nil where there is neither.
-func (w *wiring) signer(ctx context.Context, name string, called coordinate.Coordinate, key string) (func(io.Reader) ([]byte, error), error) {
+func (w *wiring) signer(ctx context.Context, name string, checked checkedPackage, key string) (func(io.Reader) ([]byte, error), error) {
 	if key != "" {
 		private, err := w.readPrivateKey(ctx, key)
-		return func(contents io.Reader) ([]byte, error) { return signature.Sign(contents, called.String(), private) }, err
+		return func(contents io.Reader) ([]byte, error) {
+			return signature.Sign(contents, checked.coordinate.String(), private)
+		}, err
 	}
 	text, err := readSignature(name + signature.Extension)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -144,21 +154,17 @@ func (w *wiring) signer(ctx context.Context, name string, called coordinate.Coor
 	if err != nil {
 		return nil, err
 	}
-	return func(contents io.Reader) ([]byte, error) { return text, checkClaim(text, called, contents) }, nil
+	return func(io.Reader) ([]byte, error) { return text, checked.checkClaim(text) }, nil
 }
 
 // checkClaim finds a signature of what the package was before it was made anew.
 // Whether it is genuine is for those to judge who trust keys.
-func checkClaim(text []byte, called coordinate.Coordinate, contents io.Reader) error {
+func (p checkedPackage) checkClaim(text []byte) error {
 	claim, err := signature.ReadClaim(text)
 	if err != nil || claim.Coordinate == "" {
 		return err
 	}
-	hash := sha256.New()
-	if _, err := io.Copy(hash, contents); err != nil {
-		return err
-	}
-	if claim.Coordinate != called.String() || claim.SHA256 != hex.EncodeToString(hash.Sum(nil)) {
+	if claim.Coordinate != p.coordinate.String() || claim.SHA256 != p.sha256 {
 		return fmt.Errorf("%w: the signature beside the package is of another one; sign it again", signature.ErrChanged)
 	}
 	return nil

@@ -40,7 +40,7 @@ func newPackSignCommand(w *wiring) *command {
 }
 
 func (w *wiring) sign(ctx context.Context, name, key string) error {
-	called, err := w.packageCoordinate(ctx, "sign", name)
+	checked, err := w.checkPackage(ctx, "sign", name)
 	if err != nil {
 		return err
 	}
@@ -48,12 +48,7 @@ func (w *wiring) sign(ctx context.Context, name, key string) error {
 	if err != nil {
 		return packageProblem("sign", name, err)
 	}
-	file, err := os.Open(name)
-	if err != nil {
-		return packageProblem("sign", name, err)
-	}
-	defer file.Close()
-	text, err := signature.Sign(interruptedBy(ctx, file), called.String(), private)
+	text, err := signPackage(ctx, name, checked, private)
 	if err != nil {
 		return packageProblem("sign", name, err)
 	}
@@ -66,6 +61,23 @@ func (w *wiring) sign(ctx context.Context, name, key string) error {
 	}
 	_, err = fmt.Fprintln(w.streams.Out, name+signature.Extension)
 	return err
+}
+
+// signPackage signs what was checked, and nothing that took its place since.
+func signPackage(ctx context.Context, name string, checked checkedPackage, key signature.PrivateKey) ([]byte, error) {
+	file, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	text, err := signature.Sign(interruptedBy(ctx, file), checked.coordinate.String(), key)
+	if err != nil {
+		return nil, err
+	}
+	if checked.checkClaim(text) != nil {
+		return nil, fmt.Errorf("%s changed while it was read", name)
+	}
+	return text, nil
 }
 
 // readPrivateKey reads the file of a key that nobody else can read.
