@@ -7,6 +7,8 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path"
+	"slices"
 )
 
 // Digest returns "sha256:" and the digest of the names, modes and contents of
@@ -14,17 +16,27 @@ import (
 // out. The files are read once in the life of a Dir.
 func (d *Dir) Digest() (string, error) { return d.digest() }
 
-// computeDigest hashes one line an entry. No name holds a line feed, so that
-// no two packs give the same lines.
-func (d *Dir) computeDigest() (string, error) {
+func (d *Dir) computeDigest() (string, error) { return d.digestOf("servicepack 1", d.files) }
+
+// BundledDigest returns the digest of what packaging added, in the form of Digest.
+// Dependencies are left out: they may be large, and whoever uses one verifies it by
+// the sum in servicepack.yaml.
+func (d *Dir) BundledDigest() (string, error) {
+	files := slices.DeleteFunc(d.Bundled(), func(file File) bool { return path.Dir(file.Path) == DependencyFolder })
+	return d.digestOf("servicepack bundled 1", files)
+}
+
+// digestOf hashes one line an entry. No name holds a line feed, so that no two lists
+// give the same lines.
+func (d *Dir) digestOf(title string, files []File) (string, error) {
 	root, err := os.OpenRoot(d.path)
 	if err != nil {
 		return "", unreadable("", err).in(d.given)
 	}
 	defer root.Close()
 	entries, content := sha256.New(), sha256.New()
-	fmt.Fprintln(entries, "servicepack 1")
-	for _, file := range d.files {
+	fmt.Fprintln(entries, title)
+	for _, file := range files {
 		content.Reset()
 		if err := writeContent(content, root, file); err != nil {
 			return "", unreadable(file.Path, err).in(d.given)

@@ -82,3 +82,22 @@ func TestDigestOfChangingPack(t *testing.T) {
 	_, err := d.Digest()
 	wantInvalid(t, dir, err, "pack demo: log: it changed while the pack was read")
 }
+
+func TestBundledDigestLeavesDependenciesOut(t *testing.T) {
+	dir := newPack(t, plainQuery, nil)
+	packaged(t, dir, []string{"lib/dependencies/a.deb", "script.d/start.sh"}, []string{"lib", "lib/dependencies", "script.d"})
+	value := func() string {
+		value, err := open(t, dir).BundledDigest()
+		check(t, err)
+		return value
+	}
+	before := value()
+	write(t, dir, "lib/dependencies/a.deb", "another one")
+	if after := value(); after != before {
+		t.Errorf("a dependency changes the digest from %s to %s", before, after)
+	}
+	write(t, dir, "script.d/start.sh", "another one")
+	if after := value(); after == before {
+		t.Error("a script does not change the digest")
+	}
+}

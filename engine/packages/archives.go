@@ -183,13 +183,13 @@ func (s *Store) unpackFile(ctx context.Context, file *os.File, record Record) (O
 
 // keepCached keeps an extracted pack, and finds out what it is.
 func (s *Store) keepCached(ctx context.Context, stage *stage, folder, called string, record Record) (Opened, error) {
-	opened, digest, err := openPack(folder, called)
+	opened, err := openPack(folder, called)
 	if err != nil {
 		return Opened{}, err
 	}
-	record.PackDigest = digest
+	record.PackDigest, record.BundledDigest = opened.digest, opened.bundled
 	// A pack without a coordinate is as good, but cannot be installed.
-	if c, err := copkg.Coordinate(opened); err == nil {
+	if c, err := copkg.Coordinate(opened.Dir); err == nil {
 		record.Coordinate = c.String()
 	}
 	name := record.SHA256 + "/" + filepath.Base(folder)

@@ -158,9 +158,11 @@ func (s *Store) install(ctx context.Context, c coordinate.Coordinate, pin Pin, f
 	if err != nil {
 		return Installed{}, fmt.Errorf("%s: %w", c.FileName(), err)
 	}
-	if record.PackDigest, err = checkPackage(folder, c, pin); err != nil {
+	opened, err := checkPackage(folder, c, pin)
+	if err != nil {
 		return Installed{}, err
 	}
+	record.PackDigest, record.BundledDigest = opened.digest, opened.bundled
 	return s.keep(ctx, stage, folder, c, record)
 }
 
@@ -181,24 +183,23 @@ func (s *Store) fetch(ctx context.Context, c coordinate.Coordinate, from []*repo
 	return Record{}, nil, fmt.Errorf("%s: %w", c, ErrNowhere)
 }
 
-// checkPackage makes sure that a folder is the pack of that coordinate, and returns
-// its digest.
-func checkPackage(folder string, c coordinate.Coordinate, pin Pin) (string, error) {
-	opened, digest, err := openPack(folder, c.FileName())
+// checkPackage makes sure that a folder is the pack of that coordinate.
+func checkPackage(folder string, c coordinate.Coordinate, pin Pin) (unpacked, error) {
+	opened, err := openPack(folder, c.FileName())
 	if err != nil {
-		return "", err
+		return unpacked{}, err
 	}
 	identity, err := opened.Identity()
 	if err != nil {
-		return "", renamed(err, c.FileName())
+		return unpacked{}, renamed(err, c.FileName())
 	}
 	if identity != (pack.Identity(c)) {
-		return "", fmt.Errorf("%s: %w: it says that it is %s:%s:%s", c, ErrOtherContents, identity.Group, identity.Name, identity.Version)
+		return unpacked{}, fmt.Errorf("%s: %w: it says that it is %s:%s:%s", c, ErrOtherContents, identity.Group, identity.Name, identity.Version)
 	}
-	if pin.PackDigest != "" && pin.PackDigest != digest {
-		return "", fmt.Errorf("%s: %w: its pack is %s", c, ErrOtherContents, digest)
+	if pin.PackDigest != "" && pin.PackDigest != opened.digest {
+		return unpacked{}, fmt.Errorf("%s: %w: its pack is %s", c, ErrOtherContents, opened.digest)
 	}
-	return digest, nil
+	return opened, nil
 }
 
 func (s *Store) keep(ctx context.Context, stage *stage, folder string, c coordinate.Coordinate, record Record) (Installed, error) {

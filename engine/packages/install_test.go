@@ -348,14 +348,26 @@ func TestAChangedPackageIsNotUsed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	file := filepath.Join(there.Folder, "bin", "run")
-	if err := errors.Join(os.Chmod(file, 0o755), os.WriteFile(file, nil, 0o755)); err != nil {
-		t.Fatal(err)
-	}
-	_, _, locateErr := s.Locate(t.Context(), there.Coordinate)
-	_, err = s.Install(t.Context(), pattern(t, there.Coordinate), InstallOptions{})
-	if !errors.Is(err, ErrChangedSince) || !errors.Is(locateErr, ErrChangedSince) {
-		t.Errorf("the errors are %v, %v", err, locateErr)
+	// What packaging added is run, too, by whoever starts the package.
+	for _, name := range []string{"bin/run", "script.d/start.sh", "script.d/runtime.sh"} {
+		file := filepath.Join(there.Folder, name)
+		before, err := os.ReadFile(file)
+		info, statErr := os.Stat(file)
+		_, _, unchangedErr := s.Locate(t.Context(), there.Coordinate)
+		if err := errors.Join(err, statErr, unchangedErr); err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(os.Chmod(file, 0o755), os.WriteFile(file, append(before, '#'), 0o755), os.Chmod(file, info.Mode())); err != nil {
+			t.Fatal(err)
+		}
+		_, _, locateErr := s.Locate(t.Context(), there.Coordinate)
+		_, err = s.Install(t.Context(), pattern(t, there.Coordinate), InstallOptions{})
+		if !errors.Is(err, ErrChangedSince) || !errors.Is(locateErr, ErrChangedSince) {
+			t.Errorf("%s: the errors are %v, %v", name, err, locateErr)
+		}
+		if err := errors.Join(os.Chmod(file, 0o755), os.WriteFile(file, before, 0o755), os.Chmod(file, info.Mode())); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

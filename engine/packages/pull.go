@@ -155,17 +155,17 @@ func (s *Store) obtain(ctx context.Context, stage *stage, p pulling) (obtained, 
 
 // check makes sure that a package is the one that the registry calls it.
 func (p pulling) check(folder string) error {
-	opened, digest, err := openPack(folder, p.ref.String())
+	opened, err := openPack(folder, p.ref.String())
 	if err != nil {
 		return err
 	}
-	if p.found.PackDigest != "" && p.found.PackDigest != digest {
-		return fmt.Errorf("%s: %w: its pack is %s, and should be %q", p.ref, ErrOtherContents, digest, p.found.PackDigest)
+	if p.found.PackDigest != "" && p.found.PackDigest != opened.digest {
+		return fmt.Errorf("%s: %w: its pack is %s, and should be %q", p.ref, ErrOtherContents, opened.digest, p.found.PackDigest)
 	}
 	if p.found.Coordinate == "" {
 		return nil
 	}
-	c, err := copkg.Coordinate(opened)
+	c, err := copkg.Coordinate(opened.Dir)
 	if err != nil {
 		return renamed(err, p.ref.String())
 	}

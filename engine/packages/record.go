@@ -19,6 +19,8 @@ type Record struct {
 	SHA256     string `json:"sha256"`               // of the file that it came in
 	Size       int64  `json:"size"`
 	PackDigest string `json:"pack_digest"`
+	// BundledDigest is of what packaging added to the pack (pack.Dir.BundledDigest).
+	BundledDigest string `json:"bundled_digest"`
 	// Source is the repository, the reference or the file that it came from.
 	Source string `json:"source"`
 	// SignedBy is the trusted key that signed it; empty where none has.
@@ -49,7 +51,7 @@ func readRecord(folder string) (Record, error) {
 		// A later svp may know more.
 		err = json.Unmarshal(content, &record)
 	}
-	if err == nil && (!hexSum.MatchString(record.SHA256) || !packDigest.MatchString(record.PackDigest)) {
+	if err == nil && (!hexSum.MatchString(record.SHA256) || !packDigest.MatchString(record.PackDigest) || !packDigest.MatchString(record.BundledDigest)) {
 		err = errors.New("a digest is missing")
 	}
 	if err != nil {

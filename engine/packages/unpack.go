@@ -29,14 +29,23 @@ func (s *stage) unpackZip(ctx context.Context, file *os.File, name string) (fold
 	return root.Name(), err
 }
 
+// unpacked is a folder that was found to be a pack.
+type unpacked struct {
+	*pack.Dir
+	digest, bundled string // of the pack, and of what packaging added
+}
+
 // openPack opens an unpacked folder as a pack. Errors speak of it by the name that
 // the user gave it.
-func openPack(folder, called string) (opened *pack.Dir, digest string, err error) {
-	opened, err = pack.Open(folder)
+func openPack(folder, called string) (opened unpacked, err error) {
+	opened.Dir, err = pack.Open(folder)
 	if err == nil {
-		digest, err = opened.Digest()
+		opened.digest, err = opened.Digest()
 	}
-	return opened, digest, renamed(err, called)
+	if err == nil {
+		opened.bundled, err = opened.BundledDigest()
+	}
+	return opened, renamed(err, called)
 }
 
 // renamed lets an error of a pack speak of it by another name than its folder's.
@@ -88,11 +97,11 @@ func (r plainReader) Read(p []byte) (int, error) {
 // checkUnchanged makes sure that an installed pack is as it was: a disk that was
 // not shut down properly, or somebody with the right to, may have changed it.
 func checkUnchanged(folder, called string, record Record) error {
-	_, digest, err := openPack(folder, called)
+	opened, err := openPack(folder, called)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrChangedSince, err)
 	}
-	if digest != record.PackDigest {
+	if opened.digest != record.PackDigest || opened.bundled != record.BundledDigest {
 		return fmt.Errorf("%w: %s", ErrChangedSince, filepath.Clean(folder))
 	}
 	return nil
