@@ -317,6 +317,27 @@ func TestLeftoversAreRemoved(t *testing.T) {
 	}
 }
 
+// Others' packages lie in folders that are called as what the first copkg leaves.
+func TestPackagesAreNotTakenForLeftovers(t *testing.T) {
+	packages := map[string]string{}
+	add := func(group, name, version string) {
+		manifest := fmt.Sprintf("group: %s\nname: %s\nversion: %s\n", group, name, version)
+		packages[group+":"+name+":"+version] = packageOf(t, version, map[string]string{"servicepack.yaml": manifest})
+	}
+	add("org", "timber", "1---unpack")
+	add("org.timber.1---remove", "other", "2")
+	add("org", "timber", "1")
+	s := newStore(t, repositoryWith(t, packages))
+	for _, text := range []string{"org:timber:1---unpack", "org.timber.1---remove:other:2", "org:timber:1"} {
+		if _, err := s.Install(t.Context(), pattern(t, text), InstallOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if list, err := s.List(); err != nil || len(list) != len(packages) {
+		t.Errorf("installed are %+v, %v", list, err)
+	}
+}
+
 // A record without its folder, or a folder without its record, comes of a kill
 // between the two steps, or of somebody else.
 func TestHalfOfAPackageIsNone(t *testing.T) {

@@ -228,14 +228,24 @@ func (v vault) put(folder, name, record string) error {
 // killed over.
 func (v vault) sweepBeside(name string) error {
 	for _, suffix := range []string{"---unpack", "---remove"} {
-		if _, err := v.find(name + suffix); !errors.Is(err, ErrNotInstalled) {
-			continue // it is the version of another package
+		// A version may be called so, and so may a part of a group.
+		if v.holds(name + suffix) {
+			continue
 		}
 		if err := removeTree(v.path(name + suffix)); err != nil {
 			return fmt.Errorf("remove what an interrupted installation left: %w", err)
 		}
 	}
 	return nil
+}
+
+// holds tells that a package is there, or below it. What cannot be read may be one.
+func (v vault) holds(name string) bool {
+	if _, err := v.find(name); !errors.Is(err, ErrNotInstalled) {
+		return true
+	}
+	below, err := vault{dir: v.path(name)}.all()
+	return err != nil || len(below) > 0
 }
 
 // checkFree refuses a place that is taken by something that is no package, or that
