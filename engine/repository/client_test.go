@@ -115,7 +115,7 @@ func TestHostileServers(t *testing.T) {
 		"drop by drop":        {endless(10 * time.Millisecond), short, repository.ErrTimeout, "took longer than"},
 		"endless":             {endless(0), limited, repository.ErrTooLarge, "more than 1048576 bytes"},
 		"announced too large": {length("1048577"), limited, repository.ErrTooLarge, "1048577 bytes"},
-		"cut off":             {length("100"), patient, nil, "unexpected EOF"},
+		"cut off":             {length("100"), patient, nil, "the download is cut off"},
 		"longer than it says": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "5")
 			_, _ = w.Write([]byte(contents[:5]))

@@ -196,6 +196,9 @@ func (b *body) Read(p []byte) (int, error) {
 		if cause := b.ctx(); cause != nil {
 			err = cause
 		}
+		if errors.Is(err, io.ErrUnexpectedEOF) {
+			err = fmt.Errorf("the download is cut off: %w", err)
+		}
 		err = fmt.Errorf("%s: %w", show(b.response.Request.URL), err)
 	}
 	return n, err
