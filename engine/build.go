@@ -44,11 +44,10 @@ func (e *Engine) build(ctx context.Context, o BuildOptions) (BuildResult, error)
 			return BuildResult{}, err
 		}
 	}
-	opened, err := e.openPack(ctx, o.Pack)
+	opened, err := e.openPackWith(ctx, o.Pack, o.Offline)
 	if err != nil {
 		return BuildResult{}, err
 	}
-	opened.stayOffline(o.Offline)
 	var described pack.Descriptor
 	var seen *world
 	err = parallel(

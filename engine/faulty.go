@@ -25,7 +25,7 @@ func (e *Engine) CheckPack(ctx context.Context, name string, check func(FaultyPa
 }
 
 func (e *Engine) openFaulty(ctx context.Context, name string) (FaultyPack, error) {
-	found, err := e.findPack(ctx, name)
+	found, err := e.findPack(ctx, name, false)
 	if err != nil {
 		return FaultyPack{}, err
 	}

@@ -8,10 +8,11 @@ type Locator interface {
 	// Knows tells that the text is of a kind that Locate takes, whether or not
 	// there is such a pack.
 	Knows(text string) bool
-	// Locate makes the pack a folder, and fetches it where it is not here yet.
+	// Locate makes the pack a folder, and fetches it where it is not here yet,
+	// unless offline.
 	// The origin is a word or two for PackInfo.Origin. An error that is an *Error
 	// is shown as it is.
-	Locate(ctx context.Context, text string) (folder, origin string, err error)
+	Locate(ctx context.Context, text string, offline bool) (folder, origin string, err error)
 	// Fetched tells that a folder is a pack that came as a package once, so that
 	// nobody need have looked at it.
 	Fetched(folder string) bool
@@ -27,7 +28,7 @@ type FoundPack struct {
 // FindPack finds the pack that the user means, as every use case does, and fetches
 // it where it is not here yet.
 func (e *Engine) FindPack(ctx context.Context, name string) (FoundPack, error) {
-	found, err := e.findPack(ctx, name)
+	found, err := e.findPack(ctx, name, false)
 	return found, fail("find pack", name, err)
 }
 

@@ -13,13 +13,15 @@ import (
 
 // fakeLocator knows all that holds a colon.
 type fakeLocator struct {
-	folder string
-	err    error
+	folder  string
+	err     error
+	offline bool // as it was asked last
 }
 
 func (f *fakeLocator) Knows(text string) bool { return strings.Contains(text, ":") }
 
-func (f *fakeLocator) Locate(context.Context, string) (folder, origin string, err error) {
+func (f *fakeLocator) Locate(_ context.Context, _ string, offline bool) (folder, origin string, err error) {
+	f.offline = offline
 	return f.folder, "package", f.err
 }
 
@@ -67,6 +69,19 @@ func TestAPackThatWasFetchedIsAskedInIsolation(t *testing.T) {
 	}
 	if _, err := os.Stat(marker); err == nil {
 		t.Error("bin/query ran on this machine")
+	}
+}
+
+func TestOfflineIsForFindingThePackToo(t *testing.T) {
+	locator := &fakeLocator{err: errors.New("not here")}
+	e := offline(t, Config{Locator: locator})
+	for _, want := range []bool{true, false} {
+		_, buildErr := e.Build(t.Context(), BuildOptions{Pack: "a:b:1", Tag: "b", Offline: want})
+		built := locator.offline
+		_, upErr := e.Up(t.Context(), UpOptions{Pack: "a:b:1", Offline: want})
+		if built != want || locator.offline != want || !errors.Is(buildErr, locator.err) || !errors.Is(upErr, locator.err) {
+			t.Errorf("offline %v: build asks %v, %v; up asks %v, %v", want, built, buildErr, locator.offline, upErr)
+		}
 	}
 }
 

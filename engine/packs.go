@@ -26,26 +26,24 @@ const (
 // openedPack is a pack and where it was found.
 type openedPack struct {
 	*pack.Dir
-	origin   string
-	isolated *isolatedQuerier // nil: its queries run on this machine
-}
-
-// stayOffline keeps queries from pulling the image that they are isolated in.
-func (p *openedPack) stayOffline(offline bool) {
-	if p.isolated != nil {
-		p.isolated.offline = offline
-	}
+	origin string
 }
 
 // openPack opens the pack that the user means: a folder, or, where none of that
 // name exists, what the Locator knows, a pack on the pack path, or else a
 // reference pack.
 func (e *Engine) openPack(ctx context.Context, name string) (*openedPack, error) {
-	found, err := e.findPack(ctx, name)
+	return e.openPackWith(ctx, name, false)
+}
+
+// openPackWith opens a pack; offline, nothing is fetched for it: neither the pack,
+// nor the image that its queries are isolated in.
+func (e *Engine) openPackWith(ctx context.Context, name string, offline bool) (*openedPack, error) {
+	found, err := e.findPack(ctx, name, offline)
 	if err != nil {
 		return nil, err
 	}
-	opened, err := e.openFolder(found)
+	opened, err := e.openFolder(found, offline)
 	if err != nil {
 		return nil, err
 	}
@@ -55,19 +53,19 @@ func (e *Engine) openPack(ctx context.Context, name string) (*openedPack, error)
 	return opened, nil
 }
 
-func (e *Engine) openFolder(found FoundPack) (opened *openedPack, err error) {
+func (e *Engine) openFolder(found FoundPack, offline bool) (opened *openedPack, err error) {
 	opened = &openedPack{origin: found.Origin}
 	if !e.config.IsolateQueries && !found.Fetched {
 		opened.Dir, err = pack.Open(found.Folder)
 		return opened, err
 	}
-	opened.isolated = &isolatedQuerier{engine: e}
-	opened.Dir, err = pack.Open(found.Folder, pack.WithQuerier(opened.isolated))
-	opened.isolated.dir = opened.Dir
+	isolated := &isolatedQuerier{engine: e, offline: offline}
+	opened.Dir, err = pack.Open(found.Folder, pack.WithQuerier(isolated))
+	isolated.dir = opened.Dir
 	return opened, err
 }
 
-func (e *Engine) findPack(ctx context.Context, name string) (FoundPack, error) {
+func (e *Engine) findPack(ctx context.Context, name string, offline bool) (FoundPack, error) {
 	if name == "" {
 		return FoundPack{}, usagef("name a folder, or a pack such as postgresql", "no pack is named")
 	}
@@ -75,7 +73,7 @@ func (e *Engine) findPack(ctx context.Context, name string) (FoundPack, error) {
 	folder := err == nil && info.IsDir()
 	switch {
 	case !folder && e.knows(name):
-		located, origin, err := e.config.Locator.Locate(ctx, name)
+		located, origin, err := e.config.Locator.Locate(ctx, name, offline)
 		return FoundPack{Folder: located, Origin: origin, Fetched: true}, err
 	case folder, err != nil && !errors.Is(err, fs.ErrNotExist), strings.ContainsAny(name, `/\`):
 		return FoundPack{Folder: name, Origin: originFolder, Fetched: folder && e.fetched(name)}, nil

@@ -44,7 +44,7 @@ func TestAPackIsAFolderThenOnThePathThenEmbedded(t *testing.T) {
 	e := &Engine{config: Config{PackPath: []string{filepath.Join(path, "absent"), path}, Embedded: embeddedPacks(), CacheDir: t.TempDir()}}
 	look := func(name, wantOrigin string) {
 		t.Helper()
-		found, err := e.findPack(t.Context(), name)
+		found, err := e.findPack(t.Context(), name, false)
 		if err != nil || found.Origin != wantOrigin {
 			t.Errorf("%s: %+v, %v; want a %s", name, found, err, wantOrigin)
 		}

@@ -51,11 +51,10 @@ func (e *Engine) Up(ctx context.Context, o UpOptions) (UpResult, error) {
 }
 
 func (e *Engine) up(ctx context.Context, o *UpOptions) (UpResult, error) {
-	opened, err := e.openPack(ctx, o.Pack)
+	opened, err := e.openPackWith(ctx, o.Pack, o.Offline)
 	if err != nil {
 		return UpResult{}, err
 	}
-	opened.stayOffline(o.Offline)
 	if o.Name == "" {
 		o.Name = opened.Name()
 	}

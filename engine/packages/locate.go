@@ -31,31 +31,42 @@ func looksLikeCoordinate(text string) bool { return strings.Count(text, ":") >= 
 // extracts an archive, or pulls from a registry, where that has not been done
 // before.
 func (s *Store) Locate(ctx context.Context, text string) (folder, origin string, err error) {
+	return s.locate(ctx, text, false)
+}
+
+// LocateHere does the same with what is on this machine. The error matches ErrOffline
+// where the pack would have to be fetched.
+func (s *Store) LocateHere(ctx context.Context, text string) (folder, origin string, err error) {
+	return s.locate(ctx, text, true)
+}
+
+func (s *Store) locate(ctx context.Context, text string, offline bool) (folder, origin string, err error) {
 	switch {
 	case registry.IsReference(text):
-		folder, err = s.locateReference(ctx, text)
+		folder, err = s.locateReference(ctx, text, offline)
 		return folder, originRegistry, err
 	case kindOfFile(text) != noArchive:
 		there, err := s.Open(ctx, text)
 		return there.Folder, originArchive, err
 	}
-	folder, err = s.locatePackage(ctx, text)
+	folder, err = s.locatePackage(ctx, text, offline)
 	return folder, originPackage, err
 }
 
 // locatePackage finds the package among those that are installed, or installs it.
-func (s *Store) locatePackage(ctx context.Context, text string) (string, error) {
+func (s *Store) locatePackage(ctx context.Context, text string, offline bool) (string, error) {
 	wanted, err := ParsePattern(text)
 	if err != nil {
 		return "", err
 	}
 	there, err := s.findMatch(wanted)
-	if errors.Is(err, ErrNotInstalled) && len(s.config.Repositories) > 0 {
-		there, err = s.Install(ctx, wanted, InstallOptions{})
-		return there.Folder, err
-	}
-	if err == nil {
+	switch {
+	case err == nil:
 		err = s.check(there)
+	case errors.Is(err, ErrNotInstalled) && offline:
+		err = fmt.Errorf("%s: %w", wanted, ErrOffline)
+	case errors.Is(err, ErrNotInstalled) && len(s.config.Repositories) > 0:
+		there, err = s.Install(ctx, wanted, InstallOptions{})
 	}
 	return there.Folder, err
 }

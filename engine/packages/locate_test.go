@@ -196,6 +196,38 @@ func TestAReferenceIsAskedForOnce(t *testing.T) {
 	}
 }
 
+func TestHereIsWhatWasFetchedBefore(t *testing.T) {
+	const text = "org.cloudname:timber:1.2.3"
+	zip := packageOf(t, "1.2.3", nil)
+	s := newStore(t, repositoryWith(t, map[string]string{text: zip}))
+	fake, address := withRegistry(t, s)
+	ref := reference(t, address+"/timber:1")
+	if _, err := s.Push(t.Context(), zip, ref); err != nil {
+		t.Fatal(err)
+	}
+	fake.Answer = func(http.ResponseWriter, *http.Request) bool { t.Error("the registry is asked"); return false }
+	names := []string{text, "org.cloudname:timber:latest", ref.String()}
+	for _, name := range names {
+		if folder, _, err := s.LocateHere(t.Context(), name); !errors.Is(err, ErrOffline) || !strings.Contains(err.Error(), name) || folder != "" {
+			t.Errorf("%s: %q, %v", name, folder, err)
+		}
+	}
+	requireNothing(t, s.config.Dir)
+	fake.Answer = nil
+	for _, name := range names {
+		fetched, _, err := s.Locate(t.Context(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if here, _, err := s.LocateHere(t.Context(), name); err != nil || here != fetched {
+			t.Errorf("%s: %s, not %s, %v", name, here, fetched, err)
+		}
+	}
+	if _, _, err := s.LocateHere(t.Context(), zip); err != nil {
+		t.Errorf("a file: %v", err)
+	}
+}
+
 // A registry can say of a package what is not so.
 func TestAManifestThatLiesIsRefused(t *testing.T) {
 	zip := packageOf(t, "1.2.3", nil)

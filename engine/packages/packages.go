@@ -28,6 +28,8 @@ var (
 	ErrNotInstalled = errors.New("not installed")
 	// ErrNoRepository: there is no repository to look in.
 	ErrNoRepository = errors.New("no repository is configured")
+	// ErrOffline: the pack would have to be fetched, which was ruled out.
+	ErrOffline = errors.New("it is not on this machine, and offline nothing is fetched")
 	// ErrNowhere: no repository has the package.
 	ErrNowhere = errors.New("no repository has it")
 	// ErrOtherContents: a package is not the one that it was before, or that it is

@@ -17,13 +17,16 @@ import (
 
 // locateReference makes a folder of what a registry has. As Docker does with
 // images, it asks nobody when it has pulled the reference before; Pull does.
-func (s *Store) locateReference(ctx context.Context, text string) (string, error) {
+func (s *Store) locateReference(ctx context.Context, text string, offline bool) (string, error) {
 	ref, err := registry.ParseReference(text)
 	if err != nil {
 		return "", err
 	}
 	there, err := s.recall(ctx, ref)
-	if errors.Is(err, ErrNotInstalled) {
+	switch {
+	case errors.Is(err, ErrNotInstalled) && offline:
+		err = fmt.Errorf("%s: %w", ref, ErrOffline)
+	case errors.Is(err, ErrNotInstalled):
 		there, err = s.Pull(ctx, ref)
 	}
 	return there.Folder, err

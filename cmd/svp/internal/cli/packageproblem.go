@@ -43,6 +43,7 @@ var packageProblems = []struct {
 	{signature.ErrChanged, engine.Refused, contentHint},
 	{packages.ErrInTheWay, engine.Refused, "move it away, or install elsewhere with --dir"},
 	{packages.ErrNoRepository, engine.NotFound, "name one with -r URL, or once and for all: svp repo add NAME URL"},
+	{packages.ErrOffline, engine.NotFound, "with a network: svp pack install COORDINATE, or svp pack pull REFERENCE"},
 	{packages.ErrNowhere, engine.NotFound, "svp repo list shows where svp looks; -r URL looks elsewhere"},
 	{packages.ErrNotInstalled, engine.NotFound, "install it with: svp pack install COORDINATE -r URL; svp pack list shows what is installed"},
 	{repository.ErrNotFound, engine.NotFound, ""},

@@ -145,9 +145,12 @@ func (l *packLocator) Knows(text string) bool { return packages.Knows(text) }
 func (l *packLocator) Fetched(folder string) bool { return l.known.Fetched(folder) }
 
 // Locate implements engine.Locator.
-func (l *packLocator) Locate(ctx context.Context, text string) (folder, origin string, err error) {
+func (l *packLocator) Locate(ctx context.Context, text string, offline bool) (folder, origin string, err error) {
 	store, err := l.open()
-	if err == nil {
+	switch {
+	case err == nil && offline:
+		folder, origin, err = store.LocateHere(ctx, text)
+	case err == nil:
 		folder, origin, err = store.Locate(ctx, text)
 	}
 	var usage *usageError
