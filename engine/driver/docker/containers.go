@@ -202,8 +202,10 @@ func (d *Driver) RemoveContainer(ctx context.Context, name string) error {
 
 // KeepRunning lets the engine restart the container when it ends.
 func (d *Driver) KeepRunning(ctx context.Context, name string) error {
-	_, err := d.client.ContainerUpdate(ctx, name, container.UpdateConfig{
-		RestartPolicy: container.RestartPolicy{Name: container.RestartPolicyUnlessStopped},
+	_, err := retry(ctx, justEnded, func() (container.UpdateResponse, error) {
+		return d.client.ContainerUpdate(ctx, name, container.UpdateConfig{
+			RestartPolicy: container.RestartPolicy{Name: container.RestartPolicyUnlessStopped},
+		})
 	})
 	if errdefs.IsNotFound(err) {
 		// Before its version 5, Podman only settles this when it makes the container.

@@ -48,6 +48,13 @@ func mapError(ctx context.Context, err error) error {
 	return err
 }
 
+// justEnded tells that the engine takes a container for running whose process has
+// ended a moment ago, as that of a service often has that keeps ending. What it then
+// fails at has several names.
+func justEnded(err error) bool {
+	return err != nil && strings.Contains(err.Error(), "Cannot update container")
+}
+
 // isTransport tells that the call itself failed, as when the engine ends in the
 // middle of it, and not what was asked for.
 func isTransport(err error) bool {

@@ -154,15 +154,20 @@ func vanished(err error) bool {
 // steadily looks again when something vanished on the way: what concerns many
 // things must not fail for one of them.
 func steadily[T any](ctx context.Context, look func() (T, error)) (T, error) {
+	return retry(ctx, vanished, look)
+}
+
+// retry tries again for a moment while the error is one that passes.
+func retry[T any](ctx context.Context, passes func(error) bool, try func() (T, error)) (T, error) {
 	const attempts = 20
 	for attempt := 1; ; attempt++ {
-		seen, err := look()
-		if !vanished(err) || attempt == attempts {
-			return seen, err
+		result, err := try()
+		if !passes(err) || attempt == attempts {
+			return result, err
 		}
 		select {
 		case <-ctx.Done():
-			return seen, ctx.Err()
+			return result, ctx.Err()
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
