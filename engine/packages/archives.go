@@ -120,7 +120,7 @@ func (s *Store) unpackOnce(ctx context.Context, file *os.File, record Record) (O
 		return Opened{}, err
 	}
 	// Each time: the signature is another file, and the keys are the user's.
-	_, err = s.checkSignature(file, signed, file.Name(), there.Coordinate)
+	_, err = s.checkSignature(ctx, file, signed, file.Name(), there.Coordinate)
 	return there, err
 }
 

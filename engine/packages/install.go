@@ -151,7 +151,7 @@ func (s *Store) install(ctx context.Context, c coordinate.Coordinate, pin Pin, f
 	if pin.SHA256 != "" && pin.SHA256 != record.SHA256 {
 		return Installed{}, fmt.Errorf("%s: %w: %s has %s, %s has %s", c, ErrOtherContents, record.Source, record.SHA256, s.config.LockFile, pin.SHA256)
 	}
-	if record.SignedBy, err = s.checkSignature(file, signed, c.FileName(), c.String()); err != nil {
+	if record.SignedBy, err = s.checkSignature(ctx, file, signed, c.FileName(), c.String()); err != nil {
 		return Installed{}, err
 	}
 	folder, err := stage.unpackZip(ctx, file, c.Name)

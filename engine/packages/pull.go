@@ -139,7 +139,7 @@ func (s *Store) obtain(ctx context.Context, stage *stage, p pulling) (obtained, 
 	got := obtained{file: file}
 	err = p.client.Download(ctx, p.ref, p.found, file)
 	if err == nil {
-		got.signedBy, err = s.checkSignature(file, []byte(p.found.Signature), p.ref.String(), p.found.Coordinate)
+		got.signedBy, err = s.checkSignature(ctx, file, []byte(p.found.Signature), p.ref.String(), p.found.Coordinate)
 	}
 	if err == nil {
 		if got.folder, err = stage.unpackZip(ctx, file, nameOfReference(p.ref)); err != nil {

@@ -1,6 +1,7 @@
 package packages
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -20,7 +21,7 @@ func (s *Store) trusts(record Record) bool {
 // checkSignature returns the trusted key that has signed the file, where one has.
 // A signature that is there and wrong is refused in any case; one that is missing,
 // or of an unknown key, only where signatures are required.
-func (s *Store) checkSignature(file *os.File, signed []byte, called, coordinate string) (key string, err error) {
+func (s *Store) checkSignature(ctx context.Context, file *os.File, signed []byte, called, coordinate string) (key string, err error) {
 	if len(signed) == 0 {
 		if s.config.RequireSignature {
 			return "", fmt.Errorf("%s: %w", called, ErrUnsigned)
@@ -30,7 +31,7 @@ func (s *Store) checkSignature(file *os.File, signed []byte, called, coordinate 
 	if _, err := file.Seek(0, io.SeekStart); err != nil {
 		return "", err
 	}
-	found, err := signature.Verify(file, signed, s.config.Keys)
+	found, err := signature.Verify(plainReader{ctx, file}, signed, s.config.Keys)
 	switch {
 	case errors.Is(err, signature.ErrUntrusted) && !s.config.RequireSignature:
 		return "", nil

@@ -1,6 +1,7 @@
 package packages
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -106,6 +107,29 @@ func copySignature(t *testing.T, zip, repository string) {
 	}
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// A large package takes its time to be verified.
+func TestVerifyingCanBeInterrupted(t *testing.T) {
+	zip := packageOf(t, "1.2.3", nil)
+	key := newKey(t)
+	sign(t, zip, "org.cloudname:timber:1.2.3", key)
+	signed, err := readSignature(zip)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, err := os.Open(zip)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	s := newStore(t)
+	s.config.Keys = []signature.PublicKey{key.Public()}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := s.checkSignature(ctx, file, signed, zip, "org.cloudname:timber:1.2.3"); !errors.Is(err, context.Canceled) {
+		t.Errorf("the error is %v", err)
 	}
 }
 

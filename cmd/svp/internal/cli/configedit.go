@@ -79,7 +79,7 @@ func editRepositories(text []byte, edit func(list *yaml.Node) error) ([]byte, er
 	} else {
 		document = yaml.Node{Kind: yaml.DocumentNode, Content: []*yaml.Node{top}, HeadComment: comments(text)}
 	}
-	at := slices.IndexFunc(top.Content, func(n *yaml.Node) bool { return n.Value == repositoriesKey })
+	at := indexOfKey(top, repositoriesKey)
 	list := &yaml.Node{Kind: yaml.SequenceNode}
 	switch {
 	case at < 0:
@@ -102,6 +102,16 @@ func editRepositories(text []byte, edit func(list *yaml.Node) error) ([]byte, er
 	}
 	list.Style = 0 // in lines of their own
 	return encodeConfig(&document, top)
+}
+
+// indexOfKey finds a key among the keys and values of a mapping; -1 where it is not.
+func indexOfKey(mapping *yaml.Node, key string) int {
+	for i := 0; i < len(mapping.Content); i += 2 {
+		if mapping.Content[i].Value == key {
+			return i
+		}
+	}
+	return -1
 }
 
 // comments is what a file without any values holds.

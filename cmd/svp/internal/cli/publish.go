@@ -144,7 +144,7 @@ func (w *wiring) signer(ctx context.Context, name string, checked checkedPackage
 	if key != "" {
 		private, err := w.readPrivateKey(ctx, key)
 		return func(contents io.Reader) ([]byte, error) {
-			return signature.Sign(contents, checked.coordinate.String(), private)
+			return signature.Sign(interruptedBy(ctx, contents), checked.coordinate.String(), private)
 		}, err
 	}
 	text, err := readSignature(name + signature.Extension)

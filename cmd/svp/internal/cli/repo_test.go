@@ -138,6 +138,20 @@ func TestManyAddAtOnce(t *testing.T) {
 	}
 }
 
+func TestAValueIsNotTakenForTheListOfRepositories(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "")
+	config := filepath.Join(w.variables["HOME"], ".config/svp/config.yaml")
+	if err := errors.Join(os.MkdirAll(filepath.Dir(config), 0o700), os.WriteFile(config, []byte("network: repositories\n"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	w.require(t, 0, "repo", "add", "main", "https://packages.example.org")
+	text, err := os.ReadFile(config)
+	if want := "network: repositories\nrepositories:\n  - name: main\n    url: https://packages.example.org\n"; err != nil || string(text) != want {
+		t.Errorf("the configuration is %q, %v", text, err)
+	}
+}
+
 func TestWhereRepositoriesAreAndWhoAsks(t *testing.T) {
 	t.Parallel()
 	key, err := signature.GenerateKey()

@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"regexp"
@@ -166,18 +167,14 @@ func (w *wiring) configuredLocation(file configFile, entry repositoryEntry) (rep
 // readPasswordFile reads a file that nobody else can read, and whose first line is
 // a password.
 func readPasswordFile(name string) (password secrets.Value, err error) {
-	info, err := os.Stat(name)
-	if err != nil {
-		return secrets.Value{}, err
-	}
-	if info.Mode().Perm()&0o077 != 0 {
-		return secrets.Value{}, fmt.Errorf("%s can be read by others: chmod 600 %s", name, name)
-	}
-	text, err := os.ReadFile(name)
-	if err != nil {
-		return secrets.Value{}, err
-	}
-	return parsePassword(text)
+	err = readPrivateFile(name, func(file io.Reader) error {
+		text, err := readSecret(file)
+		if err == nil {
+			password, err = parsePassword(text)
+		}
+		return err
+	})
+	return password, err
 }
 
 // parsePassword takes one line, with or without its end.
