@@ -20,17 +20,15 @@ import (
 // bringsDependencies tells whether the build gets files: those that the pack was
 // packaged with, and offline all that it depends on.
 func (r baseRequest) bringsDependencies() bool {
-	return len(r.dependencies) > 0 && (r.offline || len(bundledDependencies(r.pack)) > 0)
+	return len(r.dependencies) > 0 && (r.offline || len(r.pack.BundledDependencies()) > 0)
 }
 
 // bundledDependencies are the files that the pack was packaged with, by their
 // names.
 func bundledDependencies(dir *pack.Dir) map[string]pack.File {
 	files := map[string]pack.File{}
-	for _, file := range dir.Bundled() {
-		if folder, name := path.Split(file.Path); path.Clean(folder) == pack.DependencyFolder && file.Mode.IsRegular() {
-			files[name] = file
-		}
+	for _, file := range dir.BundledDependencies() {
+		files[path.Base(file.Path)] = file
 	}
 	return files
 }

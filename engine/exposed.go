@@ -3,7 +3,7 @@ package engine
 import (
 	"bytes"
 	"context"
-	"fmt"
+	"errors"
 	"io"
 
 	"github.com/servicepack/svp/engine/driver"
@@ -115,10 +115,7 @@ type scratchFiles struct {
 
 // Close ends the stream and removes the container.
 func (f *scratchFiles) Close() error {
-	if err := f.ReadCloser.Close(); err != nil {
-		return fmt.Errorf("close the stream of files: %w", err)
-	}
-	return f.remove()
+	return errors.Join(f.ReadCloser.Close(), f.remove())
 }
 
 // BaseSize is how much room a base image takes.

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/servicepack/svp/engine/pack"
 )
@@ -29,18 +28,12 @@ func (e *Engine) openFaulty(ctx context.Context, name string) (FaultyPack, error
 	if err != nil {
 		return FaultyPack{}, err
 	}
-	isolated := &isolatedQuerier{engine: e}
-	var options []pack.Option
-	if e.config.IsolateQueries || found.Fetched {
-		options = append(options, pack.WithQuerier(isolated))
-	}
+	isolated, options := e.querier(found, false)
 	dir, faults, err := pack.OpenFaulty(found.Folder, options...)
 	if err != nil {
 		return FaultyPack{}, err
 	}
 	isolated.dir = dir
-	if found.Origin != originFolder {
-		e.note(fmt.Sprintf("pack %s: %s %s", name, found.Origin, found.Folder))
-	}
+	e.tellOrigin(name, found)
 	return FaultyPack{Dir: dir, Faults: faults}, nil
 }

@@ -3,9 +3,9 @@ package engine
 import (
 	"context"
 	"fmt"
-	"strconv"
 
 	"github.com/servicepack/svp/engine/driver"
+	"github.com/servicepack/svp/engine/plan"
 )
 
 // Kill ends the first process of a component by SIGKILL, as a crash does; no
@@ -35,13 +35,7 @@ func (e *Engine) kill(ctx context.Context, target Target) (err error) {
 	if err != nil {
 		return err
 	}
-	id, err := d.CreateContainer(ctx, driver.ContainerSpec{
-		Image: container.Image, HostProcesses: true,
-		Entrypoint: []string{"/bin/sh", "-c", `kill -9 "$1"`, "sh"}, Command: []string{strconv.Itoa(container.Process)},
-		Labels: operation.Labels().With(driver.Labels{
-			driver.LabelPhase: driver.PhaseInstance, driver.LabelRole: driver.RoleScratch,
-		}),
-	})
+	id, err := d.CreateContainer(ctx, plan.PlanKill(container, operation))
 	if err != nil {
 		return err
 	}

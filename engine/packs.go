@@ -43,26 +43,31 @@ func (e *Engine) openPackWith(ctx context.Context, name string, offline bool) (*
 	if err != nil {
 		return nil, err
 	}
-	opened, err := e.openFolder(found, offline)
+	isolated, options := e.querier(found, offline)
+	opened, err := pack.Open(found.Folder, options...)
 	if err != nil {
 		return nil, err
 	}
+	isolated.dir = opened
+	e.tellOrigin(name, found)
+	return &openedPack{Dir: opened, origin: found.Origin}, nil
+}
+
+// querier decides who asks a pack. The options are empty where this machine does;
+// else they are for the isolated one, which has to be told the pack when it is open.
+func (e *Engine) querier(found FoundPack, offline bool) (*isolatedQuerier, []pack.Option) {
+	isolated := &isolatedQuerier{engine: e, offline: offline}
+	if !e.config.IsolateQueries && !found.Fetched {
+		return isolated, nil
+	}
+	return isolated, []pack.Option{pack.WithQuerier(isolated)}
+}
+
+// tellOrigin says where a pack was found that was not named by its folder.
+func (e *Engine) tellOrigin(name string, found FoundPack) {
 	if found.Origin != originFolder {
 		e.note(fmt.Sprintf("pack %s: %s %s", name, found.Origin, found.Folder))
 	}
-	return opened, nil
-}
-
-func (e *Engine) openFolder(found FoundPack, offline bool) (opened *openedPack, err error) {
-	opened = &openedPack{origin: found.Origin}
-	if !e.config.IsolateQueries && !found.Fetched {
-		opened.Dir, err = pack.Open(found.Folder)
-		return opened, err
-	}
-	isolated := &isolatedQuerier{engine: e, offline: offline}
-	opened.Dir, err = pack.Open(found.Folder, pack.WithQuerier(isolated))
-	isolated.dir = opened.Dir
-	return opened, err
 }
 
 func (e *Engine) findPack(ctx context.Context, name string, offline bool) (FoundPack, error) {

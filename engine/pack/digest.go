@@ -7,7 +7,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path"
 	"slices"
 )
 
@@ -22,7 +21,7 @@ func (d *Dir) computeDigest() (string, error) { return d.digestOf("servicepack 1
 // Dependencies are left out: they may be large, and whoever uses one verifies it by
 // the sum in servicepack.yaml.
 func (d *Dir) BundledDigest() (string, error) {
-	files := slices.DeleteFunc(d.Bundled(), func(file File) bool { return path.Dir(file.Path) == DependencyFolder })
+	files := slices.DeleteFunc(d.Bundled(), isDependency)
 	return d.digestOf("servicepack bundled 1", files)
 }
 

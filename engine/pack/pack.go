@@ -242,6 +242,12 @@ func (d *Dir) Files() []File { return slices.Clone(d.files) }
 // download. There are none unless the folder comes from a package.
 func (d *Dir) Bundled() []File { return slices.Clone(d.bundled) }
 
+// BundledDependencies are those of the Bundled entries that bin/build would
+// download.
+func (d *Dir) BundledDependencies() []File {
+	return slices.DeleteFunc(d.Bundled(), func(file File) bool { return !isDependency(file) })
+}
+
 // find returns the entry of that path, whether or not packaging added it.
 func (d *Dir) find(path string) (File, bool) {
 	for _, files := range [][]File{d.files, d.bundled} {

@@ -64,6 +64,11 @@ func mayBeAdded(name string) bool {
 		path.Dir(name) == ScriptFolder || path.Dir(name) == DependencyFolder
 }
 
+// isDependency tells one of the Bundled entries that bin/build would download.
+func isDependency(file File) bool {
+	return path.Dir(file.Path) == DependencyFolder && file.Mode.IsRegular()
+}
+
 // readPackageFile returns what was added to the pack, where it comes from a
 // package.
 func readPackageFile(root *os.Root) (map[string]bool, *Error) {

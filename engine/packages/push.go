@@ -93,12 +93,10 @@ func (s *stage) packageFolder(ctx context.Context, folder string) (string, error
 // it becomes the same package again.
 func bundled(opened *pack.Dir) []copkg.Dependency {
 	var dependencies []copkg.Dependency
-	for _, file := range opened.Bundled() {
-		if path.Dir(file.Path) == pack.DependencyFolder && file.Mode.IsRegular() {
-			dependencies = append(dependencies, copkg.Dependency{
-				Name: path.Base(file.Path), Path: filepath.Join(opened.Path(), filepath.FromSlash(file.Path)), Size: file.Size,
-			})
-		}
+	for _, file := range opened.BundledDependencies() {
+		dependencies = append(dependencies, copkg.Dependency{
+			Name: path.Base(file.Path), Path: filepath.Join(opened.Path(), filepath.FromSlash(file.Path)), Size: file.Size,
+		})
 	}
 	return dependencies
 }
