@@ -108,7 +108,7 @@ func (s *Store) forget(ctx context.Context, opened Opened) error {
 }
 
 func (s *Store) unpackOnce(ctx context.Context, file *os.File, record Record) (Opened, error) {
-	signed, err := readSignature(file.Name())
+	signed, err := ReadSignature(file.Name())
 	if err != nil {
 		return Opened{}, err
 	}
@@ -150,8 +150,8 @@ func (s *Store) findCached(ctx context.Context, sha256, name string, kind fileKi
 	return there, err
 }
 
-// readSignature reads the signature beside a file; nil where there is none.
-func readSignature(name string) ([]byte, error) {
+// ReadSignature reads the signature beside a file; nil where there is none.
+func ReadSignature(name string) ([]byte, error) {
 	file, err := os.Open(name + signature.Extension)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil

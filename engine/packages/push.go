@@ -49,7 +49,7 @@ func (s *Store) push(ctx context.Context, name string, ref registry.Reference) (
 	if err != nil {
 		return Pushed{}, err
 	}
-	signed, err := readSignature(name)
+	signed, err := ReadSignature(name)
 	if err != nil {
 		return Pushed{}, err
 	}

@@ -115,7 +115,7 @@ func TestVerifyingCanBeInterrupted(t *testing.T) {
 	zip := packageOf(t, "1.2.3", nil)
 	key := newKey(t)
 	sign(t, zip, "org.cloudname:timber:1.2.3", key)
-	signed, err := readSignature(zip)
+	signed, err := ReadSignature(zip)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
 	"path/filepath"
 
 	urfave "github.com/urfave/cli/v2"
@@ -147,11 +145,8 @@ func (w *wiring) signer(ctx context.Context, name string, checked checkedPackage
 			return signature.Sign(interruptedBy(ctx, contents), checked.coordinate.String(), private)
 		}, err
 	}
-	text, err := readSignature(name + signature.Extension)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
+	text, err := packages.ReadSignature(name)
+	if err != nil || text == nil {
 		return nil, err
 	}
 	return func(io.Reader) ([]byte, error) { return text, checked.checkClaim(text) }, nil
@@ -168,14 +163,4 @@ func (p checkedPackage) checkClaim(text []byte) error {
 		return fmt.Errorf("%w: the signature beside the package is of another one; sign it again", signature.ErrChanged)
 	}
 	return nil
-}
-
-// readSignature reads the file of a signature.
-func readSignature(name string) ([]byte, error) {
-	file, err := os.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	return io.ReadAll(io.LimitReader(file, signature.MaxSize+1))
 }

@@ -6,11 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 
 	urfave "github.com/urfave/cli/v2"
 
 	"github.com/servicepack/svp/engine"
+	"github.com/servicepack/svp/engine/packages"
 	"github.com/servicepack/svp/engine/signature"
 )
 
@@ -170,7 +172,10 @@ func verifyFile(ctx context.Context, name string, keys []signature.PublicKey) (s
 		return signature.Signed{}, err
 	}
 	defer file.Close()
-	text, err := readSignature(name + signature.Extension)
+	text, err := packages.ReadSignature(name)
+	if err == nil && text == nil {
+		err = fmt.Errorf("%s: %w", name+signature.Extension, fs.ErrNotExist)
+	}
 	if err != nil {
 		return signature.Signed{}, fmt.Errorf("read the signature: %w", err)
 	}
