@@ -21,15 +21,11 @@ import (
 
 // brokerProblems is what to do about what keeps a broker from starting; the first
 // that matches counts.
-var brokerProblems = []struct {
-	cause error
-	kind  engine.Kind
-	hint  string
-}{
+var brokerProblems = []problem{
 	{store.ErrLocked, engine.Refused, "stop the other broker, or name another --store; several brokers can share a PostgreSQL"},
 	{store.ErrWrongKey, engine.Refused, "name the key that the store was made with: --key-file FILE"},
 	{store.ErrNewer, engine.Refused, "go on with the newer svp, or with a store from before its time"},
-	{syscall.EADDRINUSE, engine.Refused, "stop what listens there, or choose another address with --listen"},
+	addressTaken,
 	{syscall.EADDRNOTAVAIL, engine.Failed, "choose an address of this machine with --listen; 0.0.0.0 is all of them"},
 	{syscall.EACCES, engine.Failed, "run the broker as a user who may do that, or choose another file or port"},
 	{fs.ErrNotExist, engine.NotFound, "check the name; the broker makes files, and no folders"},
@@ -43,14 +39,9 @@ func brokerProblem(err error, otherwise string) error {
 	if err == nil {
 		return nil
 	}
-	problem := &engine.Error{Op: "broker", Kind: engine.Failed, Err: err, Hint: otherwise}
-	for _, row := range brokerProblems {
-		if errors.Is(err, row.cause) {
-			problem.Kind, problem.Hint = row.kind, row.hint
-			break
-		}
-	}
-	return problem
+	told := &engine.Error{Op: "broker", Kind: engine.Failed, Err: err, Hint: otherwise}
+	explain(told, brokerProblems)
+	return told
 }
 
 // brokerPacksProblem adds what to do next to what keeps the packs from being read.

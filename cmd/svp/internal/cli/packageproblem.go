@@ -22,11 +22,7 @@ const (
 
 // packageProblems is what to do about what keeps a package from being had; the
 // first that matches counts.
-var packageProblems = []struct {
-	cause error
-	kind  engine.Kind
-	hint  string
-}{
+var packageProblems = []problem{
 	{context.Canceled, engine.Interrupted, ""},
 	{packages.ErrName, engine.Usage, "a package is GROUP:NAME:VERSION, as org.cloudname:timber:1.2.3; the version may be 1.2.+ or latest"},
 	{registry.ErrReference, engine.Usage, "a reference is oci://HOST/REPOSITORY:TAG, or @sha256:… in place of the tag"},
@@ -72,20 +68,17 @@ func (e *aboutError) Unwrap() error { return e.err }
 
 // packageProblem adds what to do next to what keeps a package from being had.
 func packageProblem(op, subject string, err error) error {
-	var told *engine.Error
-	if err == nil || errors.As(err, &told) {
+	var known *engine.Error
+	if err == nil || errors.As(err, &known) {
 		return err
 	}
-	problem := &engine.Error{Op: op, Subject: subject, Kind: engine.Failed, Err: &aboutError{subject, err}}
-	for _, row := range packageProblems {
-		if errors.Is(err, row.cause) {
-			problem.Kind, problem.Hint = row.kind, row.hint
-			return problem
-		}
+	told := &engine.Error{Op: op, Subject: subject, Kind: engine.Failed, Err: &aboutError{subject, err}}
+	if explain(told, packageProblems) {
+		return told
 	}
 	var foreign *servicearchive.Error
 	if hint, invalid := packages.InvalidPack(err); invalid || errors.As(err, &foreign) {
-		problem.Kind, problem.Hint = engine.InvalidPack, hint
+		told.Kind, told.Hint = engine.InvalidPack, hint
 	}
-	return problem
+	return told
 }

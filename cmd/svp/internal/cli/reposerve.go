@@ -3,14 +3,12 @@ package cli
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"runtime/debug"
 	"slices"
-	"syscall"
 	"time"
 
 	urfave "github.com/urfave/cli/v2"
@@ -152,9 +150,7 @@ func (o *repoServeOptions) reloadOnHangup(ctx context.Context, log *slog.Logger)
 
 // listenProblem says what to do about an address that cannot be had.
 func listenProblem(op string, err error) error {
-	problem := &engine.Error{Op: op, Kind: engine.Failed, Err: err, Hint: "choose an address of this machine with --listen"}
-	if errors.Is(err, syscall.EADDRINUSE) {
-		problem.Kind, problem.Hint = engine.Refused, "stop what listens there, or choose another address with --listen"
-	}
-	return problem
+	told := &engine.Error{Op: op, Kind: engine.Failed, Err: err, Hint: "choose an address of this machine with --listen"}
+	explain(told, []problem{addressTaken})
+	return told
 }
