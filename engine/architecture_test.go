@@ -24,20 +24,21 @@ var mayImport = map[string]struct{ own, never []string }{
 		own:   []string{"engine/archive", "engine/coordinate", "engine/pack"},
 		never: []string{"net", "net/http", "os/exec", "github.com/urfave/", "log", "log/"},
 	},
-	"engine/dependency": {never: []string{"os/exec", "github.com/docker/", "github.com/urfave/", "log", "log/"}},
+	"engine/ctxio":      {never: []string{"net/", "os", "os/exec"}},
+	"engine/dependency": {own: []string{"engine/ctxio"}, never: []string{"os/exec", "github.com/docker/", "github.com/urfave/", "log", "log/"}},
 	"engine/buildpack": {
 		own: []string{"engine/archive", "engine/dependency"}, never: []string{"net", "net/", "github.com/docker/", "github.com/urfave/"},
 	},
 	"engine/signature": {never: []string{"net", "net/", "os", "os/exec"}},
 	"engine/repository": {
-		own:   []string{"engine/coordinate", "engine/secrets", "engine/signature"},
+		own:   []string{"engine/coordinate", "engine/ctxio", "engine/secrets", "engine/signature"},
 		never: []string{"os/exec", "github.com/docker/", "github.com/urfave/"},
 	},
 	"engine/registry":              {never: []string{"os", "os/exec", "github.com/docker/", "github.com/urfave/"}},
 	"engine/registry/registrytest": {never: []string{"os", "os/exec"}},
 	"engine/packages": {
 		own: []string{
-			"engine/archive", "engine/coordinate", "engine/copkg", "engine/dependency", "engine/pack", "engine/registry",
+			"engine/archive", "engine/coordinate", "engine/copkg", "engine/ctxio", "engine/dependency", "engine/pack", "engine/registry",
 			"engine/repository", "engine/servicearchive", "engine/signature",
 		},
 		never: []string{"net", "net/", "os/exec", "github.com/docker/", "github.com/urfave/", "log", "log/"},
@@ -84,7 +85,7 @@ var mayImport = map[string]struct{ own, never []string }{
 		own: []string{
 			"engine", "engine/driver", "engine/driver/docker", "engine/envvar", "engine/secrets", "packs",
 			"engine/lint", "engine/packtest", "engine/scaffold", "engine/broker", "engine/broker/dashboard", "engine/broker/store",
-			"engine/archive", "engine/buildpack", "engine/coordinate", "engine/copkg", "engine/dependency", "engine/packages",
+			"engine/archive", "engine/buildpack", "engine/coordinate", "engine/copkg", "engine/ctxio", "engine/dependency", "engine/packages",
 			"engine/registry", "engine/repository", "engine/servicearchive", "engine/signature",
 		},
 		never: []string{"github.com/docker/docker/"},

@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"github.com/servicepack/svp/engine/ctxio"
 )
 
 // cache keeps downloads by their sha256, so that no name of a uri is in it.
@@ -139,7 +141,7 @@ func digest(ctx context.Context, path string, limit int64) (size int64, sum stri
 		return 0, "", tooLarge(limit)
 	}
 	hash := sha256.New()
-	size, err = io.Copy(hash, &contextReader{ctx: ctx, reader: io.LimitReader(file, limit)})
+	size, err = io.Copy(hash, ctxio.NewReader(ctx, io.LimitReader(file, limit)))
 	return size, hex.EncodeToString(hash.Sum(nil)), err
 }
 
@@ -149,16 +151,3 @@ func tooLarge(limit int64) error {
 
 // isAbsent tells that there is no such file, or no folder for it.
 func isAbsent(err error) bool { return errors.Is(err, fs.ErrNotExist) }
-
-// contextReader ends reading when the context does.
-type contextReader struct {
-	ctx    context.Context //nolint:containedctx // it lives as long as the call that it belongs to
-	reader io.Reader
-}
-
-func (r *contextReader) Read(p []byte) (int, error) {
-	if r.ctx.Err() != nil {
-		return 0, context.Cause(r.ctx)
-	}
-	return r.reader.Read(p)
-}

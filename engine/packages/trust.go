@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 
+	"github.com/servicepack/svp/engine/ctxio"
 	"github.com/servicepack/svp/engine/signature"
 )
 
@@ -31,7 +32,7 @@ func (s *Store) checkSignature(ctx context.Context, file *os.File, signed []byte
 	if _, err := file.Seek(0, io.SeekStart); err != nil {
 		return "", err
 	}
-	found, err := signature.Verify(plainReader{ctx, file}, signed, s.config.Keys)
+	found, err := signature.Verify(ctxio.NewReader(ctx, file), signed, s.config.Keys)
 	switch {
 	case errors.Is(err, signature.ErrUntrusted) && !s.config.RequireSignature:
 		return "", nil

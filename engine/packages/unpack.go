@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 
 	"github.com/servicepack/svp/engine/archive"
+	"github.com/servicepack/svp/engine/ctxio"
 	"github.com/servicepack/svp/engine/pack"
 )
 
@@ -76,22 +77,8 @@ func sum(ctx context.Context, file *os.File) (string, int64, error) {
 		return "", 0, err
 	}
 	hash := sha256.New()
-	size, err := io.CopyBuffer(hash, plainReader{ctx, file}, make([]byte, 256<<10))
+	size, err := io.CopyBuffer(hash, ctxio.NewReader(ctx, file), make([]byte, 256<<10))
 	return hex.EncodeToString(hash.Sum(nil)), size, err
-}
-
-// plainReader keeps io.Copy to the buffer that it is given, and ends when the
-// context does.
-type plainReader struct {
-	ctx  context.Context //nolint:containedctx // it lives as long as the call that it belongs to
-	from io.Reader
-}
-
-func (r plainReader) Read(p []byte) (int, error) {
-	if r.ctx.Err() != nil {
-		return 0, context.Cause(r.ctx)
-	}
-	return r.from.Read(p)
 }
 
 // checkUnchanged makes sure that an installed pack is as it was: a disk that was

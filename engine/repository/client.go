@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/x509"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -194,16 +193,12 @@ func (c *Client) download(ctx context.Context, path string, to File) (sum string
 		return "", 0, err
 	}
 	defer body.Close()
-	hash := sha256.New()
-	size, err = io.CopyBuffer(io.MultiWriter(to, hash), plainReader{body}, make([]byte, copyBuffer))
-	return hex.EncodeToString(hash.Sum(nil)), size, err
+	arrived, err := copyHashed(ctx, to, body)
+	return arrived.SHA256, arrived.Size, err
 }
 
 // copyBuffer is how much is read at a time.
 const copyBuffer = 256 << 10
-
-// plainReader keeps io.Copy to the buffer that it is given.
-type plainReader struct{ io.Reader }
 
 // read reads a small file of the repository.
 func (c *Client) read(ctx context.Context, path string, limit int64) (text []byte, err error) {

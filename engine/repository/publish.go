@@ -12,6 +12,7 @@ import (
 	"path"
 
 	"github.com/servicepack/svp/engine/coordinate"
+	"github.com/servicepack/svp/engine/ctxio"
 )
 
 // Item is a package to be published. Whoever publishes has made sure that the
@@ -196,20 +197,6 @@ func (i Item) copy(ctx context.Context, to io.Writer, file io.Reader) (Published
 // copyHashed copies all that is left, for as long as the context lasts.
 func copyHashed(ctx context.Context, to io.Writer, from io.Reader) (Published, error) {
 	hash := sha256.New()
-	interruptible := &interruptible{ctx: func() error { return context.Cause(ctx) }, from: from}
-	size, err := io.CopyBuffer(io.MultiWriter(to, hash), interruptible, make([]byte, copyBuffer))
+	size, err := io.CopyBuffer(io.MultiWriter(to, hash), ctxio.NewReader(ctx, from), make([]byte, copyBuffer))
 	return Published{SHA256: hex.EncodeToString(hash.Sum(nil)), Size: size}, err
-}
-
-// interruptible ends reading with the context.
-type interruptible struct {
-	ctx  func() error
-	from io.Reader
-}
-
-func (i *interruptible) Read(p []byte) (int, error) {
-	if err := i.ctx(); err != nil {
-		return 0, err
-	}
-	return i.from.Read(p)
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/servicepack/svp/engine"
 	"github.com/servicepack/svp/engine/coordinate"
+	"github.com/servicepack/svp/engine/ctxio"
 	"github.com/servicepack/svp/engine/packages"
 	"github.com/servicepack/svp/engine/repository"
 	"github.com/servicepack/svp/engine/signature"
@@ -142,7 +143,7 @@ func (w *wiring) signer(ctx context.Context, name string, checked checkedPackage
 	if key != "" {
 		private, err := w.readPrivateKey(ctx, key)
 		return func(contents io.Reader) ([]byte, error) {
-			return signature.Sign(interruptedBy(ctx, contents), checked.coordinate.String(), private)
+			return signature.Sign(ctxio.NewReader(ctx, contents), checked.coordinate.String(), private)
 		}, err
 	}
 	text, err := packages.ReadSignature(name)

@@ -12,6 +12,7 @@ import (
 	urfave "github.com/urfave/cli/v2"
 
 	"github.com/servicepack/svp/engine"
+	"github.com/servicepack/svp/engine/ctxio"
 	"github.com/servicepack/svp/engine/packages"
 	"github.com/servicepack/svp/engine/signature"
 )
@@ -72,7 +73,7 @@ func signPackage(ctx context.Context, name string, checked checkedPackage, key s
 		return nil, err
 	}
 	defer file.Close()
-	text, err := signature.Sign(interruptedBy(ctx, file), checked.coordinate.String(), key)
+	text, err := signature.Sign(ctxio.NewReader(ctx, file), checked.coordinate.String(), key)
 	if err != nil {
 		return nil, err
 	}
@@ -179,24 +180,7 @@ func verifyFile(ctx context.Context, name string, keys []signature.PublicKey) (s
 	if err != nil {
 		return signature.Signed{}, fmt.Errorf("read the signature: %w", err)
 	}
-	return signature.Verify(interruptedBy(ctx, file), text, keys)
-}
-
-// interruptedBy ends reading with the context.
-func interruptedBy(ctx context.Context, from io.Reader) io.Reader {
-	return interruptibleReader{func() error { return context.Cause(ctx) }, from}
-}
-
-type interruptibleReader struct {
-	ctx  func() error
-	from io.Reader
-}
-
-func (r interruptibleReader) Read(p []byte) (int, error) {
-	if err := r.ctx(); err != nil {
-		return 0, err
-	}
-	return r.from.Read(p)
+	return signature.Verify(ctxio.NewReader(ctx, file), text, keys)
 }
 
 // keygenOptions are the flags of svp pack keygen.
