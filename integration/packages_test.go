@@ -275,7 +275,10 @@ func TestInstalledPackagesAreBuiltWithoutNetwork(t *testing.T) {
 	place.svp(t, "repo", "add", "main", repository).Require(t, 0)
 	place.env = append(place.env, "XDG_CACHE_HOME="+t.TempDir()) // where nothing was downloaded
 	change(t, os.RemoveAll(dependencies))
-	for _, form := range []string{"org.example:" + name + ":1.0.0", zip} {
+	installed := "org.example:" + name + ":1.0.0"
+	complaint(t, place.svp(t, "build", "--offline", "-b", installed, "-t", newName(t)), 4, "offline nothing is fetched")
+	place.svp(t, "pack", "install", installed, "--no-save").Require(t, 0)
+	for _, form := range []string{installed, zip} {
 		told(t, place.svp(t, "build", "--offline", "--no-cache", "-b", form, "-t", newName(t)), "network: lo", "brought: a oneb%two")
 	}
 	nothingBrought(t, name)
