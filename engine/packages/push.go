@@ -10,6 +10,7 @@ import (
 	"github.com/servicepack/svp/engine/copkg"
 	"github.com/servicepack/svp/engine/pack"
 	"github.com/servicepack/svp/engine/registry"
+	"github.com/servicepack/svp/engine/signature"
 )
 
 // Pushed is a package that is in a registry.
@@ -50,6 +51,10 @@ func (s *Store) push(ctx context.Context, name string, ref registry.Reference) (
 		return Pushed{}, err
 	}
 	signed, err := ReadSignature(name)
+	if err == nil && signed != nil {
+		// A tag keeps what it got, a signature that nobody can use included.
+		err = signature.CheckClaim(signed, there.Coordinate, there.SHA256)
+	}
 	if err != nil {
 		return Pushed{}, err
 	}

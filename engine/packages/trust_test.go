@@ -133,6 +133,34 @@ func TestVerifyingCanBeInterrupted(t *testing.T) {
 	}
 }
 
+// A tag keeps what it got: a signature of something else is not pushed, whoever is
+// trusted where it is pushed from.
+func TestASignatureOfSomethingElseIsNotPushed(t *testing.T) {
+	const text = "org.cloudname:timber:1.2.3"
+	key, zip := newKey(t), packageOf(t, "1.2.3", nil)
+	s := newStore(t)
+	_, address := withRegistry(t, s)
+	ref := reference(t, address+"/timber:1")
+	for what, file := range map[string]string{
+		"org.cloudname:timber:1.2.4": zip,                                       // another coordinate
+		text:                         writeFile(t, "old.zip", []byte("before")), // other contents
+	} {
+		sign(t, file, what, key)
+		if file != zip {
+			if err := os.Rename(file+signature.Extension, zip+signature.Extension); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := s.Push(t.Context(), zip, ref); !errors.Is(err, signature.ErrChanged) {
+			t.Errorf("a signature of %s, %s: %v", what, filepath.Base(file), err)
+		}
+	}
+	sign(t, zip, text, key)
+	if pushed, err := s.Push(t.Context(), zip, ref); err != nil || pushed.Existed {
+		t.Errorf("its own signature: %+v, %v", pushed, err)
+	}
+}
+
 // What was taken without a signature is of no use where one is required.
 func TestWhatIsHereHasToBeSignedToo(t *testing.T) {
 	const text = "org.cloudname:timber:1.2.3"

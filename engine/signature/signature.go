@@ -160,6 +160,19 @@ func ReadClaim(signature []byte) (Claim, error) {
 	return claim, nil
 }
 
+// CheckClaim finds a signature of another package, or of what this one was before it
+// was made anew. Whether it is genuine is for those to judge who trust keys.
+func CheckClaim(signature []byte, coordinate, sha256 string) error {
+	claim, err := ReadClaim(signature)
+	if err != nil || claim.Coordinate == "" {
+		return err
+	}
+	if claim.Coordinate != coordinate || claim.SHA256 != sha256 {
+		return fmt.Errorf("%w: the signature beside the package is of another one; sign it again", ErrChanged)
+	}
+	return nil
+}
+
 // readComment reads the trusted comment of a signature that svp made.
 func readComment(text string) (coordinate, sha256 string, ours bool) {
 	text, ours = strings.CutPrefix(text, claimPrefix)

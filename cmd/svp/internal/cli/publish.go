@@ -153,15 +153,7 @@ func (w *wiring) signer(ctx context.Context, name string, checked checkedPackage
 	return func(io.Reader) ([]byte, error) { return text, checked.checkClaim(text) }, nil
 }
 
-// checkClaim finds a signature of what the package was before it was made anew.
-// Whether it is genuine is for those to judge who trust keys.
+// checkClaim compares what a signature says of itself with what was checked.
 func (p checkedPackage) checkClaim(text []byte) error {
-	claim, err := signature.ReadClaim(text)
-	if err != nil || claim.Coordinate == "" {
-		return err
-	}
-	if claim.Coordinate != p.coordinate.String() || claim.SHA256 != p.sha256 {
-		return fmt.Errorf("%w: the signature beside the package is of another one; sign it again", signature.ErrChanged)
-	}
-	return nil
+	return signature.CheckClaim(text, p.coordinate.String(), p.sha256)
 }
