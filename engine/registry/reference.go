@@ -19,6 +19,22 @@ type Reference struct{ parsed registry.Reference }
 // IsReference tells that the text is meant to be a reference.
 func IsReference(text string) bool { return strings.HasPrefix(text, Scheme) }
 
+// Show makes what is meant to be a reference safe to show. Credentials do not belong
+// into one, and yet may stand there: before an @ that no digest follows.
+func Show(text string) string {
+	if !IsReference(text) {
+		return text
+	}
+	name, digest := text, ""
+	if i := strings.LastIndex(text, "@sha256:"); i >= 0 {
+		name, digest = text[:i], text[i:]
+	}
+	if i := strings.LastIndex(name, "@"); i >= 0 {
+		name = Scheme + "REDACTED" + name[i:]
+	}
+	return name + digest
+}
+
 // ParseReference reads a reference. Its error matches ErrReference.
 func ParseReference(text string) (Reference, error) {
 	name, found := strings.CutPrefix(text, Scheme)
@@ -33,11 +49,11 @@ func ParseReference(text string) (Reference, error) {
 	parsed, err := registry.ParseReference(name)
 	switch {
 	case err != nil:
-		return Reference{}, fmt.Errorf("%w: %q is not %sHOST/REPOSITORY:TAG", ErrReference, text, Scheme)
+		return Reference{}, fmt.Errorf("%w: %q is not %sHOST/REPOSITORY:TAG", ErrReference, Show(text), Scheme)
 	case parsed.Reference == "":
-		return Reference{}, fmt.Errorf("%w: %q names no tag", ErrReference, text)
+		return Reference{}, fmt.Errorf("%w: %q names no tag", ErrReference, Show(text))
 	case strings.Contains(path, "@") && !strings.HasPrefix(parsed.Reference, "sha256:"):
-		return Reference{}, fmt.Errorf("%w: %q has no digest of SHA-256", ErrReference, text)
+		return Reference{}, fmt.Errorf("%w: %q has no digest of SHA-256", ErrReference, Show(text))
 	}
 	return Reference{parsed}, nil
 }

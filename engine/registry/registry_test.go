@@ -123,6 +123,21 @@ func TestCredentialsComeFromDockersConfiguration(t *testing.T) {
 	}
 }
 
+func TestShowHidesCredentials(t *testing.T) {
+	digest := "@sha256:" + strings.Repeat("0", 64)
+	for text, want := range map[string]string{
+		"oci://a.b/c:1":                     "oci://a.b/c:1",
+		"oci://a.b/c" + digest:              "oci://a.b/c" + digest,
+		"oci://me:s3cret@a.b/c:1":           "oci://REDACTED@a.b/c:1",
+		"oci://me:s3/cr@et@a.b/c" + digest:  "oci://REDACTED@a.b/c" + digest,
+		"somebody@else is no reference:1:2": "somebody@else is no reference:1:2",
+	} {
+		if got := Show(text); got != want {
+			t.Errorf("%s: %s", text, got)
+		}
+	}
+}
+
 func TestParseReference(t *testing.T) {
 	digest := "sha256:" + strings.Repeat("0", 64)
 	for text, want := range map[string]string{

@@ -19,6 +19,7 @@ import (
 
 	"github.com/servicepack/svp/engine"
 	"github.com/servicepack/svp/engine/broker"
+	"github.com/servicepack/svp/engine/registry"
 )
 
 // The variables with the credentials of the broker. There is no flag for them:
@@ -97,13 +98,30 @@ func brokerFlags(o *brokerOptions) []urfave.Flag {
 	}
 }
 
+// checkPacks finds references that are none, so that they are in no log: a password
+// may stand in one.
+func checkPacks(inv *invocation, packs string) error {
+	if err := inv.need(required{"--packs", packs}); err != nil {
+		return err
+	}
+	for text := range strings.SplitSeq(packs, ",") {
+		if !registry.IsReference(text) {
+			continue
+		}
+		if _, err := registry.ParseReference(text); err != nil {
+			return inv.usageError("--packs: "+err.Error(), "")
+		}
+	}
+	return nil
+}
+
 func packsFlag(packs *string) urfave.Flag {
 	return &urfave.StringFlag{Name: "packs", Destination: packs, Usage: "offer the packs `PACK[,PACK…]`: folders of packs, or packs as svp up takes them"}
 }
 
 // check finds what is wrong with the flags before anything is done.
 func (o *brokerOptions) check(inv *invocation, getenv func(string) string) error {
-	if err := inv.need(required{"--packs", o.packs}); err != nil {
+	if err := checkPacks(inv, o.packs); err != nil {
 		return err
 	}
 	if err := checkView(inv, o.view); err != nil {

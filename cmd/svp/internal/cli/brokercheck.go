@@ -21,7 +21,7 @@ func newBrokerCheckCommand(w *wiring) *command {
 		example: "svp broker check --packs packs",
 		flags:   []urfave.Flag{packsFlag(&packs), jsonFlag(&asJSON)},
 		run: func(ctx context.Context, inv *invocation) error {
-			if err := inv.need(required{"--packs", packs}); err != nil {
+			if err := checkPacks(inv, packs); err != nil {
 				return err
 			}
 			return runBrokerCheck(ctx, w, strings.Split(packs, ","), asJSON)

@@ -72,7 +72,7 @@ func packageProblem(op, subject string, err error) error {
 	if err == nil || errors.As(err, &known) {
 		return err
 	}
-	told := &engine.Error{Op: op, Subject: subject, Kind: engine.Failed, Err: &aboutError{subject, err}}
+	told := &engine.Error{Op: op, Subject: registry.Show(subject), Kind: engine.Failed, Err: &aboutError{subject, err}}
 	if explain(told, packageProblems) {
 		return told
 	}
