@@ -53,6 +53,9 @@ type BrokenPack struct {
 	Err  error
 }
 
+// errNoPacks: a folder has nothing to offer. A zip file in it is none of its packs.
+var errNoPacks = errors.New("no folder in it is a pack; a package or an archive is named itself")
+
 // OfferedService is a pack as the catalog offers it.
 type OfferedService struct {
 	ID, Name, Path string
@@ -87,6 +90,9 @@ func readCatalog(ctx context.Context, e Engine, folders []string, client Dashboa
 		packs, err := e.OfferedPacks(folder)
 		if err != nil {
 			return nil, err
+		}
+		if len(packs) == 0 {
+			c.broken = append(c.broken, BrokenPack{Path: folder, Err: errNoPacks})
 		}
 		for _, path := range packs {
 			if err := c.add(ctx, e, path, names, planIDs); err != nil {
