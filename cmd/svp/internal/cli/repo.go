@@ -38,7 +38,8 @@ func newRepoAddCommand(w *wiring) *command {
 			"the order in which they were added. Passwords never stand in a command line: the one in\n" +
 			"the password file, - is stdin, is copied into a file beside the configuration that only\n" +
 			"you can read. Without one, svp takes the password from $" + repositoryPassword + ".\n" +
-			"Signatures of the key are trusted. What was added again replaces its password.",
+			"Signatures of the key are trusted. Added again as it was, with a password file, it gets\n" +
+			"that password; whatever else is to change, remove it first.",
 		example: "svp repo add main https://packages.example.org/\n" +
 			"svp repo add main https://packages.example.org/ --username ci --password-file password.txt --key team.pub",
 		args: []string{"REPOSITORY", "URL"},
