@@ -145,6 +145,10 @@ func (s *Store) install(ctx context.Context, c coordinate.Coordinate, pin Pin, f
 	}
 	defer file.Close()
 	record, signed, err := s.fetch(ctx, c, from, file)
+	if (errors.Is(err, ErrNowhere) || errors.Is(err, ErrNoRepository)) && pin.Repository != "" {
+		// Whom to ask is the user's to say, and not the file's.
+		err = fmt.Errorf("%w; %s has it from %q", err, s.config.LockFile, pin.Repository)
+	}
 	if err != nil {
 		return Installed{}, err
 	}

@@ -136,7 +136,7 @@ func (c *completer) flagValues(ctx context.Context, inv *invocation, name string
 	case "plan":
 		return c.plans(ctx, inv)
 	case "pack":
-		return c.packs()
+		return c.packs(ctx)
 	case containerFlagName:
 		return c.containers(ctx)
 	case "log-format":
@@ -172,7 +172,7 @@ func (c *completer) arguments(ctx context.Context, inv *invocation) []string {
 	case "COMPONENT":
 		return c.components(ctx, inv.arg(0))
 	case "PACK":
-		return c.packs()
+		return c.packs(ctx)
 	case "COORDINATE":
 		return c.coordinates(ctx)
 	case "ARCHIVE", "ZIP":
@@ -267,12 +267,13 @@ func (c *completer) coordinates(ctx context.Context) []string {
 	return found
 }
 
-func (c *completer) packs() []string {
+// packs lists what a PACK may be: a name, an installed package, a folder or a file.
+func (c *completer) packs(ctx context.Context) []string {
 	names := c.ask(func(b backend) []string {
 		names, _ := b.Packs() // as in instances
 		return names
 	})
-	return append(names, ":folders")
+	return append(append(names, c.coordinates(ctx)...), ":files")
 }
 
 // plans lists those of the pack that the command is about.
