@@ -34,6 +34,8 @@ type Published struct {
 	// Unchanged tells that the repository had the same package already.
 	Unchanged bool
 	Signed    bool
+	// Added tells that the package got its signature only now.
+	Added bool
 }
 
 // Publish puts a package into the repository in a folder. The package appears
@@ -93,24 +95,24 @@ func (e *editor) put(ctx context.Context, item Item, file *os.File) (Published, 
 		return Published{}, fmt.Errorf("%w: SHA-256 %s, not %s", ErrOther, there.SHA256, published.SHA256)
 	}
 	published.Unchanged = true
-	published.Signed, err = e.signLater(item, existing)
+	published.Signed, published.Added, err = e.signLater(item, existing)
 	return published, err
 }
 
 // signLater adds a signature to a package that has none.
-func (e *editor) signLater(item Item, contents io.ReadSeeker) (signed bool, err error) {
+func (e *editor) signLater(item Item, contents io.ReadSeeker) (signed, added bool, err error) {
 	_, err = e.root.Stat(signaturePath(item.Coordinate))
 	if err == nil || !errors.Is(err, fs.ErrNotExist) || item.Sign == nil {
-		return err == nil, ignoreNotExist(err)
+		return err == nil, false, ignoreNotExist(err)
 	}
 	if _, err := contents.Seek(0, io.SeekStart); err != nil {
-		return false, err
+		return false, false, err
 	}
 	text, err := item.Sign(contents)
 	if err != nil {
-		return false, err
+		return false, false, err
 	}
-	return true, e.replace(signaturePath(item.Coordinate), text)
+	return true, true, e.replace(signaturePath(item.Coordinate), text)
 }
 
 func ignoreNotExist(err error) error {

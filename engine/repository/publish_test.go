@@ -70,11 +70,13 @@ func TestTheSameContentsAgainChangeNothing(t *testing.T) {
 	}
 	signed := item(t, timber, contents)
 	signed.Sign = signing
-	if published := publish(t, folder, signed); !published.Unchanged || !published.Signed {
+	if published := publish(t, folder, signed); !published.Unchanged || !published.Signed || !published.Added {
 		t.Errorf("published %+v, with a signature where there was none", published)
 	}
 	signed.Sign = func(io.Reader) ([]byte, error) { return []byte("another"), nil }
-	publish(t, folder, signed)
+	if published := publish(t, folder, signed); !published.Signed || published.Added {
+		t.Errorf("published %+v, with another signature", published)
+	}
 	after := tree(t, folder)
 	if after[timberPath+".minisig"] != "signed: "+contents || !strings.Contains(after["index.json"], `"signed": true`) {
 		t.Errorf("signed later:\n%v", after)

@@ -95,6 +95,10 @@ func (w *wiring) publish(ctx context.Context, name, folder, key string) error {
 		return packageProblem("publish", name, err)
 	}
 	switch {
+	case published.Added:
+		w.note("%s is there already, and the same; it is signed now", called)
+	case published.Unchanged && published.Signed && sign != nil:
+		w.note("%s is there already, and the same; the signature that it has stays", called)
 	case published.Unchanged:
 		w.note("%s is there already, and the same", called)
 	case published.Signed:
