@@ -138,16 +138,18 @@ func (s *Store) findCached(ctx context.Context, sha256, name string, kind fileKi
 		name = entries[len(entries)-1].Name() // behind the records, which begin with a dot
 	}
 	record, err := s.cached.find(sha256 + "/" + name)
+	there := Opened{Record: record, Folder: s.cached.path(sha256 + "/" + name)}
+	if err == nil {
+		err = checkUnchanged(there.Folder, record.Source, record)
+	}
+	if errors.Is(err, ErrChangedSince) {
+		// It can be had again.
+		return Opened{}, errors.Join(ErrNotInstalled, s.cached.drop(ctx, sha256+"/"+name))
+	}
 	if err != nil {
 		return Opened{}, err
 	}
-	there := Opened{Record: record, Folder: s.cached.path(sha256 + "/" + name)}
-	err = checkUnchanged(there.Folder, record.Source, record)
-	if errors.Is(err, ErrChangedSince) {
-		// It can be had again.
-		return Opened{}, errors.Join(ErrNotInstalled, s.forget(ctx, there))
-	}
-	return there, err
+	return there, nil
 }
 
 // ReadSignature reads the signature beside a file; nil where there is none.

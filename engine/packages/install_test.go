@@ -447,3 +447,37 @@ func TestResolve(t *testing.T) {
 		t.Errorf("%s, %v", got.DownloadURL, err)
 	}
 }
+
+// A record that is damaged, or that an earlier svp wrote, is no dead end: what is
+// installed can be removed, and what is cached is unpacked anew.
+func TestADamagedRecordIsNoDeadEnd(t *testing.T) {
+	const text = "org.cloudname:timber:1.2.3"
+	zip := packageOf(t, "1.2.3", nil)
+	s := newStore(t, repositoryWith(t, map[string]string{text: zip}))
+	opened, err := s.Open(t.Context(), zip)
+	if err != nil {
+		t.Fatal(err)
+	}
+	there, err := s.Install(t.Context(), pattern(t, text), InstallOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, folder := range []string{opened.Folder, there.Folder} {
+		if err := os.WriteFile(recordFile(folder), []byte("{}"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if again, err := s.Open(t.Context(), zip); err != nil || again.PackDigest != opened.PackDigest {
+		t.Errorf("opened again: %+v, %v", again, err)
+	}
+	if _, err := s.Install(t.Context(), pattern(t, text), InstallOptions{}); !errors.Is(err, ErrChangedSince) {
+		t.Errorf("installed over it: %v", err)
+	}
+	c, _ := pattern(t, text).Exact()
+	if err := s.Uninstall(t.Context(), c); err != nil {
+		t.Error(err)
+	}
+	if _, err := s.Install(t.Context(), pattern(t, text), InstallOptions{}); err != nil {
+		t.Error(err)
+	}
+}

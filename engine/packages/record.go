@@ -39,23 +39,23 @@ var (
 )
 
 // readRecord reads the record of a folder. The error matches fs.ErrNotExist where
-// there is none.
+// there is none, and ErrChangedSince where it is damaged, or an earlier svp's.
 func readRecord(folder string) (Record, error) {
 	name := recordFile(folder)
 	content, err := os.ReadFile(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return Record{}, err
 	}
-	var record Record
-	if err == nil {
-		// A later svp may know more.
-		err = json.Unmarshal(content, &record)
+	if err != nil {
+		return Record{}, fmt.Errorf("the record %s cannot be read: %w", name, err)
 	}
+	var record Record
+	err = json.Unmarshal(content, &record) // a later svp may know more
 	if err == nil && (!hexSum.MatchString(record.SHA256) || !packDigest.MatchString(record.PackDigest) || !packDigest.MatchString(record.BundledDigest)) {
 		err = errors.New("a digest is missing")
 	}
 	if err != nil {
-		return Record{}, fmt.Errorf("the record %s cannot be read: %w", name, err)
+		return Record{}, fmt.Errorf("%w: the record %s cannot be read: %w", ErrChangedSince, name, err)
 	}
 	return record, nil
 }

@@ -283,7 +283,8 @@ func (v vault) takeOut(name string) (moved string, err error) {
 	if err := v.sweep(); err != nil {
 		return "", err
 	}
-	if _, err = v.find(name); err != nil {
+	// Who removes a package wants to be rid of a damaged one all the more.
+	if _, err = v.find(name); err != nil && !errors.Is(err, ErrChangedSince) {
 		return "", err
 	}
 	target := v.path(name)
