@@ -180,11 +180,15 @@ func (e *Engine) createAt(ctx context.Context, c creation, identity plan.Identit
 	if err := l.createVolumes(ctx); err != nil {
 		return nil, err
 	}
-	primary, err := l.create(ctx, planned.Primary)
+	primary, err := l.createEmpty(ctx, planned.Primary)
 	if err != nil {
 		return nil, err
 	}
-	if err := l.checkName(ctx); err != nil {
+	err = parallel(
+		func() error { return e.copyIn(ctx, primary, l.files) },
+		func() error { return l.checkName(ctx) },
+	)
+	if err != nil {
 		return nil, err
 	}
 	image, err := l.firstStart(ctx, primary, c, input.Token)

@@ -105,6 +105,15 @@ func (l *launch) createVolumes(ctx context.Context) error {
 
 // create makes a container and gives it the instance's environment.
 func (l *launch) create(ctx context.Context, spec driver.ContainerSpec) (string, error) {
+	id, err := l.createEmpty(ctx, spec)
+	if err != nil {
+		return "", err
+	}
+	return id, l.engine.copyIn(ctx, id, l.files)
+}
+
+// createEmpty makes a container that has no environment yet.
+func (l *launch) createEmpty(ctx context.Context, spec driver.ContainerSpec) (string, error) {
 	id, err := l.driver.CreateContainer(ctx, spec)
 	if errors.Is(err, driver.ErrUnsupported) && spec.Limits.StorageBytes > 0 {
 		l.engine.warn("this container host cannot limit storage: the plan's limit is not enforced")
@@ -115,7 +124,7 @@ func (l *launch) create(ctx context.Context, spec driver.ContainerSpec) (string,
 		return "", err
 	}
 	l.onFailure(func(ctx context.Context) error { return l.driver.RemoveContainer(ctx, id) })
-	return id, l.engine.copyIn(ctx, id, l.files)
+	return id, nil
 }
 
 // holderAttempts bounds how often a component is started again whose holder was
