@@ -71,13 +71,39 @@ type Opened struct {
 	Folder string
 }
 
+// errChanging tells that what was read is not what is there now.
+var errChanging = errors.New("changed while it was read")
+
 // Open makes a zip file or a Service Archive a folder in the cache, where it has
 // not been one before. What the file holds decides, not its name or its time.
-func (s *Store) Open(ctx context.Context, name string) (Opened, error) {
+func (s *Store) Open(ctx context.Context, name string) (opened Opened, err error) {
+	err = readArchive(ctx, name, func(file *os.File, record Record) (err error) {
+		opened, err = s.unpackOnce(ctx, file, record)
+		return err
+	})
+	if errors.Is(err, errChanging) {
+		err = errors.Join(err, s.forget(ctx, opened))
+	}
+	return opened, err
+}
+
+// Check finds out what Open would of a zip file or a Service Archive, and keeps
+// nothing.
+func (s *Store) Check(ctx context.Context, name string) (found Record, err error) {
+	err = readArchive(ctx, name, func(file *os.File, record Record) (err error) {
+		found, err = s.checkFile(ctx, file, record)
+		return err
+	})
+	return found, err
+}
+
+// readArchive lets read have a file of which the sum and the size are known, and
+// makes sure that it stays the same meanwhile.
+func readArchive(ctx context.Context, name string, read func(file *os.File, record Record) error) error {
 	// Not waiting for the other end of a named pipe.
 	file, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
-		return Opened{}, err
+		return err
 	}
 	defer file.Close()
 	before, err := file.Stat()
@@ -85,21 +111,20 @@ func (s *Store) Open(ctx context.Context, name string) (Opened, error) {
 		err = fmt.Errorf("%s is no file", name)
 	}
 	if err != nil {
-		return Opened{}, err
+		return err
 	}
 	record := Record{Source: name}
 	if record.SHA256, record.Size, err = sum(ctx, file); err != nil {
-		return Opened{}, fmt.Errorf("%s: %w", name, err)
+		return fmt.Errorf("%s: %w", name, err)
 	}
-	opened, err := s.unpackOnce(ctx, file, record)
-	if err != nil {
-		return Opened{}, err
+	if err := read(file, record); err != nil {
+		return err
 	}
 	after, err := file.Stat()
 	if err == nil && (after.Size() != before.Size() || !after.ModTime().Equal(before.ModTime())) {
-		err = errors.Join(fmt.Errorf("%s changed while it was read", name), s.forget(ctx, opened))
+		err = fmt.Errorf("%s %w", name, errChanging)
 	}
-	return opened, err
+	return err
 }
 
 // forget removes a folder from the cache.
@@ -171,28 +196,67 @@ func (s *Store) unpackFile(ctx context.Context, file *os.File, record Record) (O
 		return Opened{}, err
 	}
 	defer stage.discard()
-	var folder string
-	if kindOfFile(file.Name()) == zipFile {
-		folder, err = stage.unpackZip(ctx, file, nameOfFile(file.Name()))
-	} else {
-		folder, err = stage.unpackServiceArchive(ctx, file)
-	}
+	folder, err := stage.unpackArchive(ctx, file)
 	if err != nil {
-		return Opened{}, fmt.Errorf("%s: %w", file.Name(), err)
+		return Opened{}, err
 	}
 	return s.keepCached(ctx, stage, folder, file.Name(), record)
 }
 
-// keepCached keeps an extracted pack, and finds out what it is.
-func (s *Store) keepCached(ctx context.Context, stage *stage, folder, called string, record Record) (Opened, error) {
+// checkFile unpacks a file where it stays only until it was looked at.
+func (s *Store) checkFile(ctx context.Context, file *os.File, record Record) (Record, error) {
+	signed, err := ReadSignature(file.Name())
+	if err != nil {
+		return Record{}, err
+	}
+	stage, err := s.cached.stage(ctx)
+	if err != nil {
+		return Record{}, err
+	}
+	defer stage.discard()
+	folder, err := stage.unpackArchive(ctx, file)
+	if err == nil {
+		record, err = described(record, folder, file.Name())
+	}
+	if err != nil {
+		return Record{}, err
+	}
+	record.SignedBy, err = s.checkSignature(ctx, file, signed, file.Name(), record.Coordinate)
+	return record, err
+}
+
+// unpackArchive extracts the pack of a zip file or a Service Archive in the stage.
+func (s *stage) unpackArchive(ctx context.Context, file *os.File) (folder string, err error) {
+	if kindOfFile(file.Name()) == zipFile {
+		folder, err = s.unpackZip(ctx, file, nameOfFile(file.Name()))
+	} else {
+		folder, err = s.unpackServiceArchive(ctx, file)
+	}
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", file.Name(), err)
+	}
+	return folder, nil
+}
+
+// described adds to a record what the unpacked pack is.
+func described(record Record, folder, called string) (Record, error) {
 	opened, err := openPack(folder, called)
 	if err != nil {
-		return Opened{}, err
+		return Record{}, err
 	}
 	record.PackDigest, record.BundledDigest = opened.digest, opened.bundled
 	// A pack without a coordinate is as good, but cannot be installed.
 	if c, err := copkg.Coordinate(opened.Dir); err == nil {
 		record.Coordinate = c.String()
+	}
+	return record, nil
+}
+
+// keepCached keeps an extracted pack, and finds out what it is.
+func (s *Store) keepCached(ctx context.Context, stage *stage, folder, called string, record Record) (Opened, error) {
+	record, err := described(record, folder, called)
+	if err != nil {
+		return Opened{}, err
 	}
 	name := record.SHA256 + "/" + filepath.Base(folder)
 	kept, _, err := stage.keep(ctx, folder, name, record)

@@ -138,6 +138,19 @@ func TestABadArchiveIsRefused(t *testing.T) {
 	}
 }
 
+// What is only looked at stays nowhere.
+func TestACheckedArchiveIsNotKept(t *testing.T) {
+	zip := packageOf(t, "1.2.3", nil)
+	for name, valid := range map[string]bool{zip: true, zipOf(t, "x.zip", "bin/run"): false} {
+		s := newStore(t)
+		found, err := s.Check(t.Context(), name)
+		if valid && (err != nil || found.Coordinate != "org.cloudname:timber:1.2.3") || !valid && err == nil {
+			t.Errorf("%s: %+v, %v", name, found, err)
+		}
+		requireNothing(t, s.config.Cache)
+	}
+}
+
 // Somebody else's work in the cache is not in the way, and what was changed in it is
 // made anew.
 func TestTheCacheMendsItself(t *testing.T) {

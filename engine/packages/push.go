@@ -46,7 +46,7 @@ func (s *Store) Push(ctx context.Context, name string, ref registry.Reference) (
 
 func (s *Store) push(ctx context.Context, name string, ref registry.Reference) (Pushed, error) {
 	// So that nothing is pushed that could not be used.
-	there, err := s.Open(ctx, name)
+	there, err := s.Check(ctx, name)
 	if err != nil {
 		return Pushed{}, err
 	}

@@ -159,6 +159,7 @@ func TestASignatureOfSomethingElseIsNotPushed(t *testing.T) {
 	if pushed, err := s.Push(t.Context(), zip, ref); err != nil || pushed.Existed {
 		t.Errorf("its own signature: %+v, %v", pushed, err)
 	}
+	requireNothing(t, s.config.Cache)
 }
 
 // What was taken without a signature is of no use where one is required.

@@ -127,18 +127,18 @@ func (w *wiring) checkPackage(ctx context.Context, op, name string) (checkedPack
 	if err != nil {
 		return checkedPackage{}, err
 	}
-	opened, err := packages.New(places).Open(ctx, name)
+	found, err := packages.New(places).Check(ctx, name)
 	if err != nil {
 		return checkedPackage{}, packageProblem(op, name, err)
 	}
-	if opened.Coordinate == "" {
+	if found.Coordinate == "" {
 		return checkedPackage{}, &engine.Error{
 			Op: op, Subject: name, Kind: engine.InvalidPack, Err: errors.New("the pack in it has no coordinate"),
 			Hint: "its servicepack.yaml needs a group, a name and a version; make the package with svp pack package",
 		}
 	}
-	called, err := coordinate.Parse(opened.Coordinate)
-	return checkedPackage{called, opened.SHA256}, err
+	called, err := coordinate.Parse(found.Coordinate)
+	return checkedPackage{called, found.SHA256}, err
 }
 
 // signer signs with the key, or takes the signature that lies beside the package;
