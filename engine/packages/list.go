@@ -10,8 +10,9 @@ import (
 )
 
 // List lists the installed packages, by group and name, the lowest version first.
+// One whose record is damaged is noted, and left out.
 func (s *Store) List() ([]Installed, error) {
-	found, err := s.installed.all()
+	found, damaged, err := s.installed.all()
 	if err != nil {
 		return nil, fmt.Errorf("list the packages in %s: %w", s.installed.dir, err)
 	}
@@ -23,9 +24,13 @@ func (s *Store) List() ([]Installed, error) {
 	for name, record := range found {
 		c, err := coordinate.Parse(record.Coordinate)
 		if err != nil || c.Dir() != name {
-			return nil, fmt.Errorf("the record %s is of another package", recordFile(s.installed.path(name)))
+			damaged = append(damaged, fmt.Errorf("the record %s is of another package", recordFile(s.installed.path(name))))
+			continue
 		}
 		all = append(all, known{c, Installed{Record: record, Folder: s.installed.path(name), Existed: true}})
+	}
+	for _, err := range damaged {
+		s.note("left out: %v", err)
 	}
 	slices.SortFunc(all, func(a, b known) int {
 		return cmp.Or(cmp.Compare(a.Group, b.Group), cmp.Compare(a.Name, b.Name), coordinate.CompareVersions(a.Version, b.Version))

@@ -244,8 +244,8 @@ func (v vault) holds(name string) bool {
 	if _, err := v.find(name); !errors.Is(err, ErrNotInstalled) {
 		return true
 	}
-	below, err := vault{dir: v.path(name)}.all()
-	return err != nil || len(below) > 0
+	below, damaged, err := vault{dir: v.path(name)}.all()
+	return err != nil || len(below) > 0 || len(damaged) > 0
 }
 
 // checkFree refuses a place that is taken by something that is no package, or that
@@ -318,10 +318,11 @@ func (v vault) prune(name string) error {
 	return nil
 }
 
-// all finds everything that is there, sorted by name.
-func (v vault) all() (map[string]Record, error) {
-	found := map[string]Record{}
-	err := filepath.WalkDir(v.dir, func(file string, entry fs.DirEntry, err error) error {
+// all finds everything that is there. What has a damaged record is told of in
+// damaged, and hides nothing else.
+func (v vault) all() (found map[string]Record, damaged []error, err error) {
+	found = map[string]Record{}
+	err = filepath.WalkDir(v.dir, func(file string, entry fs.DirEntry, err error) error {
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 			return nil // the vault is not there yet, or something was removed meanwhile
@@ -337,14 +338,17 @@ func (v vault) all() (map[string]Record, error) {
 			return err
 		}
 		record, err := v.find(filepath.ToSlash(name))
-		if errors.Is(err, ErrNotInstalled) {
+		switch {
+		case errors.Is(err, ErrNotInstalled):
 			return nil
-		}
-		if err != nil {
+		case errors.Is(err, ErrChangedSince):
+			damaged = append(damaged, err)
+			return fs.SkipDir
+		case err != nil:
 			return err
 		}
 		found[filepath.ToSlash(name)] = record
 		return fs.SkipDir
 	})
-	return found, err
+	return found, damaged, err
 }
