@@ -34,7 +34,7 @@ var logFormats = []string{"text", "json"}
 
 // brokerOptions are the flags of svp broker.
 type brokerOptions struct {
-	packs             string
+	packs             packsOption
 	listen            string
 	store             string
 	keyFile           string
@@ -81,7 +81,7 @@ func newBrokerCommand(w *wiring) *command {
 
 func brokerFlags(o *brokerOptions) []urfave.Flag {
 	return []urfave.Flag{
-		packsFlag(&o.packs),
+		o.packs.flag(),
 		&urfave.StringFlag{Name: "listen", Destination: &o.listen, Value: "127.0.0.1:8080", Usage: "listen on `ADDRESS`; port 0 lets the system choose"},
 		&urfave.StringFlag{Name: "store", Destination: &o.store, Usage: "keep the state in `FILE`, or in PostgreSQL: postgres://…"},
 		&urfave.StringFlag{Name: "key-file", Destination: &o.keyFile, Usage: "encrypt credentials with the key in `FILE`; made where it is absent beside a store that is a file"},
@@ -98,13 +98,26 @@ func brokerFlags(o *brokerOptions) []urfave.Flag {
 	}
 }
 
-// checkPacks finds references that are none, so that they are in no log: a password
-// may stand in one.
-func checkPacks(inv *invocation, packs string) error {
-	if err := inv.need(required{"--packs", packs}); err != nil {
+// packsOption is the flag --packs.
+type packsOption struct{ lists urfave.StringSlice }
+
+func (p *packsOption) flag() urfave.Flag {
+	return &urfave.StringSliceFlag{
+		Name: "packs", Destination: &p.lists, KeepSpace: true,
+		Usage: "offer the packs `PACK[,PACK…]`: folders of packs, or packs as svp up takes them; repeatable",
+	}
+}
+
+// all are the packs of all the flags.
+func (p *packsOption) all() []string { return splitWords(p.lists.Value()) }
+
+// check finds references that are none, so that they are in no log: a password may
+// stand in one.
+func (p *packsOption) check(inv *invocation) error {
+	if err := inv.need(required{"--packs", strings.Join(p.all(), ",")}); err != nil {
 		return err
 	}
-	for text := range strings.SplitSeq(packs, ",") {
+	for _, text := range p.all() {
 		if !registry.IsReference(text) {
 			continue
 		}
@@ -115,13 +128,9 @@ func checkPacks(inv *invocation, packs string) error {
 	return nil
 }
 
-func packsFlag(packs *string) urfave.Flag {
-	return &urfave.StringFlag{Name: "packs", Destination: packs, Usage: "offer the packs `PACK[,PACK…]`: folders of packs, or packs as svp up takes them"}
-}
-
 // check finds what is wrong with the flags before anything is done.
 func (o *brokerOptions) check(inv *invocation, getenv func(string) string) error {
-	if err := checkPacks(inv, o.packs); err != nil {
+	if err := o.packs.check(inv); err != nil {
 		return err
 	}
 	if err := checkView(inv, o.view); err != nil {
@@ -226,7 +235,7 @@ func runBroker(ctx context.Context, w *wiring, o *brokerOptions) error {
 	}
 	defer closing(log, "engine", used.Close)
 	config := broker.Config{
-		Engine: used, Store: opened, Packs: strings.Split(o.packs, ","), Credentials: o.credentials,
+		Engine: used, Store: opened, Packs: o.packs.all(), Credentials: o.credentials,
 		View: engine.View(o.view), Warm: o.warm, Quotas: o.quotas, Timeout: timeout, Log: log, Now: w.now,
 	}
 	page := &lateDashboard{}

@@ -13,18 +13,18 @@ import (
 )
 
 func newBrokerCheckCommand(w *wiring) *command {
-	var packs string
+	var packs packsOption
 	var asJSON bool
 	return &command{
 		name: "check", summary: "Show what a broker would offer, and what is wrong with the packs",
 		details: "Ends with status 3 when a pack is left out.",
 		example: "svp broker check --packs packs",
-		flags:   []urfave.Flag{packsFlag(&packs), jsonFlag(&asJSON)},
+		flags:   []urfave.Flag{packs.flag(), jsonFlag(&asJSON)},
 		run: func(ctx context.Context, inv *invocation) error {
-			if err := checkPacks(inv, packs); err != nil {
+			if err := packs.check(inv); err != nil {
 				return err
 			}
-			return runBrokerCheck(ctx, w, strings.Split(packs, ","), asJSON)
+			return runBrokerCheck(ctx, w, packs.all(), asJSON)
 		},
 	}
 }
