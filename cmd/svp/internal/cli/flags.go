@@ -90,7 +90,15 @@ func (w *wiring) networkFlag() urfave.Flag {
 func (w *wiring) caBundleFlag() urfave.Flag {
 	return &urfave.StringFlag{
 		Name: "ca-bundle", Destination: &w.chosen.caBundle,
-		Usage: "let build scripts trust the certificate authorities in `FILE` [$SVP_CA_BUNDLE]",
+		Usage: "trust the certificate authorities in `FILE`, too, as build scripts do then [$SVP_CA_BUNDLE]",
+	}
+}
+
+// authoritiesFlag is the same flag of what runs no build scripts.
+func (w *wiring) authoritiesFlag() urfave.Flag {
+	return &urfave.StringFlag{
+		Name: "ca-bundle", Destination: &w.chosen.caBundle,
+		Usage: "trust the certificate authorities in `FILE` beside the system's [$SVP_CA_BUNDLE]",
 	}
 }
 

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"io/fs"
 	"strings"
@@ -74,6 +75,11 @@ func packageProblem(op, subject string, err error) error {
 	}
 	told := &engine.Error{Op: op, Subject: registry.Show(subject), Kind: engine.Failed, Err: &aboutError{subject, err}}
 	if explain(told, packageProblems) {
+		return told
+	}
+	var unknown x509.UnknownAuthorityError
+	if errors.As(err, &unknown) {
+		told.Hint = "name the file with the authority's certificate: --ca-bundle FILE, SVP_CA_BUNDLE, or ca_bundle in the configuration"
 		return told
 	}
 	var foreign *servicearchive.Error

@@ -38,7 +38,7 @@ func newPackInstallCommand(w *wiring) *command {
 			o.store.repositoryFlag(), o.store.dirFlag(), o.store.lockFlag(),
 			&urfave.BoolFlag{Name: "locked", Destination: &o.locked, Usage: "refuse what the lock file does not have"},
 			&urfave.BoolFlag{Name: "no-save", Destination: &o.noSave, Usage: "leave the lock file as it is"},
-			o.store.signatureFlag(), w.timeoutFlag(), jsonFlag(&o.json),
+			o.store.signatureFlag(), w.timeoutFlag(), w.authoritiesFlag(), jsonFlag(&o.json),
 		},
 		run: func(ctx context.Context, inv *invocation) error {
 			return w.withStore(ctx, &o.store, func(ctx context.Context, store *packages.Store) error {

@@ -67,7 +67,7 @@ func newPackResolveCommand(w *wiring) *command {
 		example: "svp pack resolve org.cloudname:timber:1.2.3 -r https://packages.example.org/\n" +
 			"svp pack resolve org.cloudname:timber:latest --json",
 		args:  []string{"COORDINATE"},
-		flags: []urfave.Flag{o.repositoryFlag(), o.dirFlag(), w.timeoutFlag(), jsonFlag(&asJSON)},
+		flags: []urfave.Flag{o.repositoryFlag(), o.dirFlag(), w.timeoutFlag(), w.authoritiesFlag(), jsonFlag(&asJSON)},
 		run: func(ctx context.Context, inv *invocation) error {
 			pattern, err := packages.ParsePattern(inv.arg(0))
 			if err != nil {

@@ -28,7 +28,7 @@ func newPackPushCommand(w *wiring) *command {
 		example: "svp pack push timber-1.2.3-copkg.zip oci://registry.example.org/packs/timber:1.2.3\n" +
 			"svp pack push packs/redis oci://localhost:5000/redis:8.0.0",
 		args:  []string{"PACK", "REFERENCE"},
-		flags: []urfave.Flag{o.plainHTTPFlag(), w.timeoutFlag(), jsonFlag(&asJSON)},
+		flags: []urfave.Flag{o.plainHTTPFlag(), w.timeoutFlag(), w.authoritiesFlag(), jsonFlag(&asJSON)},
 		run: func(ctx context.Context, inv *invocation) error {
 			ref, err := registry.ParseReference(inv.arg(1))
 			if err != nil {
@@ -85,7 +85,7 @@ func newPackPullCommand(w *wiring) *command {
 		args: []string{"REFERENCE"},
 		flags: []urfave.Flag{
 			&urfave.StringFlag{Name: "output", Aliases: []string{"o"}, Destination: &folder, Usage: "write the zip file into the folder `DIR`"},
-			o.signatureFlag(), o.plainHTTPFlag(), w.timeoutFlag(), jsonFlag(&asJSON),
+			o.signatureFlag(), o.plainHTTPFlag(), w.timeoutFlag(), w.authoritiesFlag(), jsonFlag(&asJSON),
 		},
 		run: func(ctx context.Context, inv *invocation) error {
 			ref, err := registry.ParseReference(inv.arg(0))
