@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 
@@ -136,6 +137,11 @@ func (w *wiring) repositoryLocation(file configFile, name string) (repository.Lo
 	location, err := repository.ParseLocation(name)
 	if err != nil {
 		return location, &usageError{text: err.Error()}
+	}
+	if !strings.Contains(location.URL, "://") {
+		// What is installed from it, and the lock file, name it for ever.
+		location.URL, err = filepath.Abs(location.URL)
+		return location, err
 	}
 	if _, isFolder := location.Folder(); !isFolder && location.Username == "" {
 		location.Username, location.Password = w.getenv(repositoryUsername), secrets.New(w.getenv(repositoryPassword))
