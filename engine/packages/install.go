@@ -80,13 +80,30 @@ func (s *Store) newest(ctx context.Context, wanted coordinate.Pattern) (*reposit
 	for _, client := range s.config.Repositories {
 		versions, err := client.Versions(ctx, wanted.Group, wanted.Name)
 		if err != nil && !errors.Is(err, repository.ErrNotFound) {
-			return nil, coordinate.Coordinate{}, err
+			return nil, coordinate.Coordinate{}, besideOthers(s.config.Repositories, err)
 		}
 		if version, found := wanted.Select(versions); found {
 			return client, coordinate.Coordinate{Group: wanted.Group, Name: wanted.Name, Version: version}, nil
 		}
 	}
 	return nil, coordinate.Coordinate{}, fmt.Errorf("%s: %w", wanted, ErrNowhere)
+}
+
+// otherRepositoriesError is an error of a repository that others are beside.
+type otherRepositoriesError struct{ err error }
+
+func (e *otherRepositoriesError) Error() string { return e.err.Error() }
+
+func (e *otherRepositoriesError) Unwrap() []error { return []error{e.err, ErrOneOfSeveral} }
+
+// besideOthers marks the error of a repository that gave no answer where there are
+// others: one that cannot be asked may have the package, and is not passed over.
+func besideOthers(from []*repository.Client, err error) error {
+	silent := errors.Is(err, repository.ErrUnreachable) || errors.Is(err, repository.ErrTimeout)
+	if len(from) < 2 || !silent {
+		return err
+	}
+	return &otherRepositoriesError{err}
 }
 
 // Find finds an installed package. The error matches ErrNotInstalled when it is
@@ -182,7 +199,7 @@ func (s *Store) fetch(ctx context.Context, c coordinate.Coordinate, from []*repo
 			continue
 		}
 		record := Record{Coordinate: c.String(), SHA256: fetched.SHA256, Size: fetched.Size, Source: client.Location().String()}
-		return record, fetched.Signature, err
+		return record, fetched.Signature, besideOthers(from, err)
 	}
 	return Record{}, nil, fmt.Errorf("%s: %w", c, ErrNowhere)
 }

@@ -28,6 +28,8 @@ var (
 	ErrNotInstalled = errors.New("not installed")
 	// ErrNoRepository: there is no repository to look in.
 	ErrNoRepository = errors.New("no repository is configured")
+	// ErrOneOfSeveral: the repository that gave no answer is not the only one.
+	ErrOneOfSeveral = errors.New("one of several repositories")
 	// ErrOffline: the pack would have to be fetched, which was ruled out.
 	ErrOffline = errors.New("it is not on this machine, and offline nothing is fetched")
 	// ErrNowhere: no repository has the package.

@@ -62,7 +62,7 @@ func (s *Store) locateIn(ctx context.Context, wanted coordinate.Pattern) (base s
 	for _, client := range s.config.Repositories {
 		index, err := client.Index(ctx)
 		if err != nil {
-			return "", exact, err
+			return "", exact, besideOthers(s.config.Repositories, err)
 		}
 		if _, found := index.Find(exact); found {
 			return client.Location().String(), exact, nil

@@ -74,12 +74,11 @@ func packageProblem(op, subject string, err error) error {
 		return err
 	}
 	told := &engine.Error{Op: op, Subject: registry.Show(subject), Kind: engine.Failed, Err: &aboutError{subject, err}}
-	if explain(told, packageProblems) {
-		return told
+	explained := explain(told, packageProblems)
+	if told.Hint == "" {
+		told.Hint = repositoryHint(err)
 	}
-	var unknown x509.UnknownAuthorityError
-	if errors.As(err, &unknown) {
-		told.Hint = "name the file with the authority's certificate: --ca-bundle FILE, SVP_CA_BUNDLE, or ca_bundle in the configuration"
+	if explained || told.Hint != "" {
 		return told
 	}
 	var foreign *servicearchive.Error
@@ -87,4 +86,17 @@ func packageProblem(op, subject string, err error) error {
 		told.Kind, told.Hint = engine.InvalidPack, hint
 	}
 	return told
+}
+
+// repositoryHint is what to do about a repository that gives no answer; empty where
+// nothing is known.
+func repositoryHint(err error) string {
+	var unknown x509.UnknownAuthorityError
+	switch {
+	case errors.As(err, &unknown):
+		return "name the file with the authority's certificate: --ca-bundle FILE, SVP_CA_BUNDLE, or ca_bundle in the configuration"
+	case errors.Is(err, packages.ErrOneOfSeveral):
+		return "svp pack install COORDINATE -r NAME looks into one repository alone; svp repo list shows them"
+	}
+	return ""
 }
