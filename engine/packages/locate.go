@@ -108,7 +108,7 @@ func (s *Store) checkRecord(there Installed, c coordinate.Coordinate, pin Pin) e
 		return fmt.Errorf("%s: %w: installed is %s, %s has %s", c, ErrOtherContents, there.SHA256, s.config.LockFile, pin.SHA256)
 	}
 	if !s.trusts(there.Record) {
-		return fmt.Errorf("%s: %w by a trusted key", there.Folder, ErrUnsigned)
+		return fmt.Errorf("%s: %w", there.Folder, ErrInstalledUnsigned)
 	}
 	return checkUnchanged(there.Folder, c.String(), there.Record)
 }

@@ -43,6 +43,8 @@ var (
 	ErrLockFile = errors.New("write the lock file")
 	// ErrUnsigned: there is no signature, and there has to be one.
 	ErrUnsigned = errors.New("it is not signed")
+	// ErrInstalledUnsigned: the same of what is installed; it matches ErrUnsigned, too.
+	ErrInstalledUnsigned = fmt.Errorf("%w by a trusted key", ErrUnsigned)
 	// ErrInTheWay: something that svp did not install has the place.
 	ErrInTheWay = errors.New("something else is in its place")
 	// ErrChangedSince: an installed package is not as it was when it was installed.

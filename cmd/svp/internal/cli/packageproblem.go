@@ -34,6 +34,7 @@ var packageProblems = []problem{
 	{packages.ErrChangedSince, engine.Refused, "svp pack uninstall it, and install it again"},
 	{packages.ErrNotLocked, engine.Refused, "without --locked it is installed, and added to the file"},
 	{packages.ErrLockFile, engine.Failed, "go to a folder that you can write to, or leave it out with --no-save"},
+	{packages.ErrInstalledUnsigned, engine.Refused, "svp pack uninstall it, and install it from a repository that has it signed by a key that you trust"},
 	{packages.ErrUnsigned, engine.Refused, signHint},
 	{signature.ErrUntrusted, engine.Refused, signHint},
 	{signature.ErrMalformed, engine.Refused, contentHint},
