@@ -282,5 +282,8 @@ func (s *stage) unpackServiceArchive(ctx context.Context, file *os.File) (folder
 	return folder, os.Rename(filepath.Join(root.Name(), found.Folder), folder)
 }
 
+// IsServiceArchive tells that a name is that of a Service Archive.
+func IsServiceArchive(name string) bool { return kindOfFile(name) == serviceArchive }
+
 // IsZip tells that a name is that of a zip file.
 func IsZip(name string) bool { return kindOfFile(name) == zipFile }

@@ -11,6 +11,7 @@ import (
 
 	urfave "github.com/urfave/cli/v2"
 
+	"github.com/servicepack/svp/engine/packages"
 	"github.com/servicepack/svp/engine/servicearchive"
 )
 
@@ -50,9 +51,24 @@ func newArchiveCreateCommand(w *wiring) *command {
 			if err := inv.need(required{"--pack", o.pack}); err != nil {
 				return err
 			}
+			if err := checkArchiveName(inv, o.output); err != nil {
+				return err
+			}
 			return w.engine(func(s session) error { return runArchiveCreate(ctx, w.streams, s, *o) })
 		},
 	}
+}
+
+// checkArchiveName refuses to give a new file a name by which nobody would take it
+// for what it is. A pipe or a device is called as it is.
+func checkArchiveName(inv *invocation, name string) error {
+	if name == "" || isStdout(name) || isDescriptor(name) || packages.IsServiceArchive(name) {
+		return nil
+	}
+	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
+		return nil
+	}
+	return inv.usageError(fmt.Sprintf("--output: %s is no name for a Service Archive", name), "let it end in .tar.gz or .tgz")
 }
 
 func runArchiveCreate(ctx context.Context, streams *Streams, p packInspector, o archiveCreateOptions) error {
