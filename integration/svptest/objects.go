@@ -179,9 +179,22 @@ func (s *Suite) List(t testing.TB, packOrInstance ...string) []Object {
 	return found
 }
 
+// sweepRounds bounds how often sweep begins anew.
+const sweepRounds = 3
+
 // sweep removes what the run has made. Containers come first because the other
-// things may be in use by them.
-func (s *Suite) sweep(ctx context.Context) error {
+// things may be in use by them. An image can be listed before those that were made
+// from it in the same second; it goes in the next round.
+func (s *Suite) sweep(ctx context.Context) (err error) {
+	for range sweepRounds {
+		if err = s.sweepOnce(ctx); err == nil {
+			return nil
+		}
+	}
+	return err
+}
+
+func (s *Suite) sweepOnce(ctx context.Context) error {
 	made, err := s.Host.Objects(ctx, func(o Object) bool {
 		return strings.HasPrefix(o.Labels[LabelPack], s.run+"-") ||
 			strings.HasPrefix(o.Labels[LabelInstance], s.run+"-") || strings.HasPrefix(o.Name, s.Network())
