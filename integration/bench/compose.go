@@ -57,7 +57,11 @@ func (b *bench) compose(ctx context.Context) (err error) {
 	redis.SetLogger(quiet{})
 	t := newTable(b.out, "pack", "svp up, s", "docker-compose up, s", "ratio", "difference")
 	defer t.end()
-	var ready []contest
+	notMeasured := func(p pack, err error) {
+		t.row(p.name, "not measured: "+lastLines(err.Error()))
+		b.judge(p.name+": up", "not measured", "", false)
+	}
+	var ready []*contest
 	defer func() {
 		for _, c := range ready {
 			err = errors.Join(err, c.end(ctx))
@@ -73,8 +77,7 @@ func (b *bench) compose(ctx context.Context) (err error) {
 			return ctx.Err()
 		}
 		if err != nil {
-			t.row(p.name, "not measured: "+lastLines(err.Error()))
-			b.judge(p.name+": up", "not measured", "", false)
+			notMeasured(p, err)
 			continue
 		}
 		ready = append(ready, prepared)
@@ -86,8 +89,12 @@ func (b *bench) compose(ctx context.Context) (err error) {
 	for _, c := range ready {
 		b.doing("%s: up", c.pack.name)
 		svp, compose, err := alternate(ctx, max(5, b.pairs), b.svpUp(c), b.composeUp(c))
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
 		if err != nil {
-			return err
+			notMeasured(c.pack, err)
+			continue
 		}
 		t.compared(svp, compose, c.pack.name)
 		b.judgeRatio(c.pack.name+": up", svp.median().Seconds(), compose.median().Seconds(), c.rival.ratio)
@@ -111,31 +118,34 @@ type contest struct {
 	pack    pack
 	rival   rival
 	project project
-	ends    *[]func(context.Context) error
+	ends    []func(context.Context) error
 }
 
-func (b *bench) prepareContest(ctx context.Context, p pack, r rival) (contest, error) {
+func (b *bench) prepareContest(ctx context.Context, p pack, r rival) (*contest, error) {
 	if _, err := b.makeBases(ctx, p); err != nil {
-		return contest{}, err
+		return nil, err
 	}
 	project, err := b.prepareProject(ctx, p)
-	return contest{p, r, project, &[]func(context.Context) error{}}, err
+	if err != nil {
+		return nil, err
+	}
+	return &contest{pack: p, rival: r, project: project}, nil
 }
 
-func (c contest) later(end func(context.Context) error) { *c.ends = append(*c.ends, end) }
+func (c *contest) later(end func(context.Context) error) { c.ends = append(c.ends, end) }
 
 // end removes what was brought up.
-func (c contest) end(ctx context.Context) error {
+func (c *contest) end(ctx context.Context) error {
 	ctx, cancel := cleanupContext(ctx)
 	defer cancel()
 	var errs []error
-	for _, end := range *c.ends {
+	for _, end := range c.ends {
 		errs = append(errs, end(ctx))
 	}
 	return errors.Join(errs...)
 }
 
-func (b *bench) svpUp(c contest) measurement {
+func (b *bench) svpUp(c *contest) measurement {
 	return func(ctx context.Context) (took time.Duration, err error) {
 		name := b.name("up")
 		c.later(func(ctx context.Context) error { return b.destroyAfter(ctx, name, err) })
@@ -190,7 +200,7 @@ func (b *bench) unpack(folder, embedded string) error {
 	return nil
 }
 
-func (b *bench) composeUp(c contest) measurement {
+func (b *bench) composeUp(c *contest) measurement {
 	return func(ctx context.Context) (time.Duration, error) {
 		port, err := freePort(ctx)
 		if err != nil {
