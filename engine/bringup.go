@@ -75,8 +75,11 @@ func (e *Engine) bringUpSeen(ctx context.Context, found *instance, seen *world, 
 	if err != nil {
 		return UpResult{}, err
 	}
-	l, err := e.newLaunch(ctx, planned, found.service, found.identity, template)
+	l, err := e.newLaunch(ctx, planned, found.service, found.identity)
 	if err != nil {
+		return UpResult{}, err
+	}
+	if err := l.use(template); err != nil {
 		return UpResult{}, err
 	}
 	changed, err := l.resume(ctx, found)
@@ -222,7 +225,7 @@ func (l *launch) resumeContainer(ctx context.Context, found *instance, spec driv
 			return true, l.watchExisting(ctx, container.ID, component, isHolder)
 		case driver.Created:
 			// Whoever made it may have been killed before it had its files.
-			if err := l.engine.copyIn(ctx, container.ID, l.files); err != nil {
+			if err := l.bring(ctx, container.ID); err != nil {
 				return false, err
 			}
 		}

@@ -51,6 +51,7 @@ type creation struct {
 	image     string // what its containers are made from
 	base      string // the base image
 	firstTime bool   // image is the base image; the instance is still to be set up
+	stored    bool   // the template is to be read from the image
 	copied    bool   // image is another instance's; its labels tell of that one
 	publish   []PublishOption
 	public    bool
@@ -66,10 +67,10 @@ const takenAttempts = 8
 // create makes an instance and waits until it is ready. When it fails, nothing
 // of the instance is left. An error that matches driver.ErrNameInUse tells that
 // somebody else is making, or has made, an instance of that name.
-func (e *Engine) create(ctx context.Context, c creation, seen *world) (*instance, error) {
+func (e *Engine) create(ctx context.Context, c creation, seen *world) (*instance, envvar.Set, error) {
 	id, err := e.randomID()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	for _, orphan := range seen.orphans {
 		if orphan.Labels[driver.LabelInstance] == c.name {
@@ -80,15 +81,15 @@ func (e *Engine) create(ctx context.Context, c creation, seen *world) (*instance
 	for attempt := range takenAttempts {
 		identity, err := e.place(ctx, c, id, attempt, taken, seen)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		made, err := e.createAt(ctx, c, identity)
+		made, template, err := e.createAt(ctx, c, identity)
 		if !isTaken(err) || attempt == takenAttempts-1 || portWasNamed(err, c.publish) {
-			return made, err
+			return made, template, err
 		}
 		taken = append(taken, identity.Address)
 	}
-	return nil, fmt.Errorf("find a free address: %w", driver.ErrAddressInUse)
+	return nil, nil, fmt.Errorf("find a free address: %w", driver.ErrAddressInUse)
 }
 
 func portWasNamed(err error, publish []PublishOption) bool {
@@ -154,7 +155,7 @@ func usesPorts(c creation) bool {
 }
 
 // createAt makes the instance at that place, or nothing.
-func (e *Engine) createAt(ctx context.Context, c creation, identity plan.Identity) (made *instance, err error) {
+func (e *Engine) createAt(ctx context.Context, c creation, identity plan.Identity) (made *instance, template envvar.Set, err error) {
 	input := plan.InstanceInput{
 		Service: c.service, Identity: identity, Image: c.image, Base: c.base, Operation: c.operation, Temporary: c.temporary,
 	}
@@ -163,51 +164,84 @@ func (e *Engine) createAt(ctx context.Context, c creation, identity plan.Identit
 	}
 	planned, err := plan.PlanInstance(input)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	l, err := e.newLaunch(ctx, planned, c.service, identity, c.template)
+	l, err := e.newLaunch(ctx, planned, c.service, identity)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer func() {
 		if err != nil {
 			l.rollBack(ctx)
 		}
 	}()
+	image, err := l.createInstance(ctx, c, input.Token)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := l.unmark(ctx); err != nil {
+		return nil, nil, err
+	}
+	return &instance{identity: identity, service: c.service, image: driver.Image{ID: image, Created: e.now()}}, l.template, nil
+}
+
+// createInstance makes an instance that is ready, and returns the id of its image.
+// The token is that of a first start.
+func (l *launch) createInstance(ctx context.Context, c creation, token string) (image string, err error) {
 	if err := l.mark(ctx); err != nil {
-		return nil, err
+		return "", err
 	}
 	if err := l.createVolumes(ctx); err != nil {
-		return nil, err
+		return "", err
 	}
-	primary, err := l.createEmpty(ctx, planned.Primary)
+	primary, err := l.createEmpty(ctx, l.plan.Primary)
 	if err != nil {
-		return nil, err
+		return "", err
 	}
 	err = parallel(
-		func() error { return e.copyIn(ctx, primary, l.files) },
+		func() error { return l.equip(ctx, primary, c) },
 		func() error { return l.checkName(ctx) },
 	)
 	if err != nil {
-		return nil, err
+		return "", err
 	}
-	image, err := l.firstStart(ctx, primary, c, input.Token)
+	image, err = l.firstStart(ctx, primary, c, token)
 	if err != nil {
-		return nil, err
+		return "", err
 	}
-	if err := l.startComponents(ctx, image); err != nil {
-		return nil, err
+	// An image that was made from the primary container has its environment.
+	if err := l.startComponents(ctx, image, image != c.image); err != nil {
+		return "", err
 	}
-	if err := l.ready(ctx, c.timeout); err != nil {
-		return nil, err
+	return image, l.serve(ctx, c.timeout, primary)
+}
+
+// equip gives the primary container its environment, unless it is a first start,
+// which receives it.
+func (l *launch) equip(ctx context.Context, primary string, c creation) (err error) {
+	template := c.template
+	if c.stored {
+		if template, err = l.engine.templateOf(ctx, primary); err != nil {
+			return err
+		}
 	}
-	if err := l.keepRunning(ctx, l.containerIDs(primary)...); err != nil {
-		return nil, err
+	if err := l.use(template); err != nil || c.firstTime {
+		return err
 	}
-	if err := l.unmark(ctx); err != nil {
-		return nil, err
+	return l.bring(ctx, primary)
+}
+
+// serve waits until the instance is ready. The host is to restart its containers
+// from now on, and is told meanwhile: nothing of the instance stays when it does
+// not become ready, and an end is noticed also of what was restarted.
+func (l *launch) serve(ctx context.Context, timeout time.Duration, primary string) error {
+	told := make(chan error, 1)
+	go func() { told <- l.keepRunning(ctx, l.containerIDs(primary)...) }()
+	err := l.ready(ctx, timeout)
+	if toldErr := <-told; err == nil {
+		err = toldErr
 	}
-	return &instance{identity: identity, service: c.service, image: driver.Image{ID: image, Created: e.now()}}, nil
+	return err
 }
 
 // checkName looks whether an instance of the name was made since we looked. One

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/servicepack/svp/engine/archive"
 	"github.com/servicepack/svp/engine/driver"
 	"github.com/servicepack/svp/engine/envvar"
 	"github.com/servicepack/svp/engine/plan"
@@ -24,7 +23,7 @@ type storedVariable struct {
 // environmentFiles are the files that bring an instance its secrets and its
 // environment: the template, and what its scripts are to see. Root alone can
 // read them.
-func environmentFiles(template, seen envvar.Set) ([]archive.Entry, error) {
+func environmentFiles(template, seen envvar.Set) ([]plan.File, error) {
 	var shell bytes.Buffer
 	if err := envvar.Write(&shell, envvar.Shell, seen, envvar.Service{}); err != nil {
 		return nil, fmt.Errorf("write the environment: %w", err)
@@ -37,10 +36,10 @@ func environmentFiles(template, seen envvar.Set) ([]archive.Entry, error) {
 	if err != nil {
 		return nil, fmt.Errorf("write the environment: %w", err)
 	}
-	return fileEntries(append(plan.EntrypointFiles(),
+	return append(plan.EntrypointFiles(),
 		plan.File{Path: plan.EnvironmentFile, Mode: 0o600, Content: shell.String()},
 		plan.File{Path: plan.InstanceFile, Mode: 0o600, Content: string(instance)},
-	)), nil
+	), nil
 }
 
 // planVariables tell the scripts of an instance, beside its environment, in which

@@ -5,23 +5,22 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/servicepack/svp/engine/archive"
 	"github.com/servicepack/svp/engine/driver"
 	"github.com/servicepack/svp/engine/envvar"
 	"github.com/servicepack/svp/engine/plan"
 	"github.com/servicepack/svp/engine/secrets"
 )
 
-func contentOf(t *testing.T, files []archive.Entry, path string) string {
+func contentOf(t *testing.T, files []plan.File, path string) string {
 	t.Helper()
-	i := slices.IndexFunc(files, func(file archive.Entry) bool { return "/"+file.Path == path })
+	i := slices.IndexFunc(files, func(file plan.File) bool { return file.Path == path })
 	if i < 0 {
 		t.Fatalf("no %s", path)
 	}
 	if mode := files[i].Mode.Perm(); mode != 0o600 {
 		t.Errorf("%s has mode %v: others can read the secrets", path, mode)
 	}
-	return string(files[i].Content)
+	return files[i].Content
 }
 
 func TestAnInstanceKeepsItsEnvironmentByteForByte(t *testing.T) {

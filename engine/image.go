@@ -18,6 +18,7 @@ type imageBuild struct {
 	container      driver.ContainerSpec
 	commit         driver.CommitSpec
 	files          []archive.Entry
+	input          []byte // what the script is sent
 	authorities    *caVolume
 	dependencies   *dependencyVolume // nil: there are none
 	hidden         envvar.Set        // what may not appear in the output
@@ -37,8 +38,10 @@ func (e *Engine) buildImage(ctx context.Context, build imageBuild) (image string
 	defer func() { err = e.removeAfter(ctx, id, err) }()
 	step := e.beginPhase(build.phase, build.subject, build.hidden)
 	defer func() { err = step.end(causeOf(ctx, err)) }()
-	if err := e.copyIn(ctx, id, build.files); err != nil {
-		return "", err
+	if len(build.files) > 0 {
+		if err := e.copyIn(ctx, id, build.files); err != nil {
+			return "", err
+		}
 	}
 	if err := build.authorities.copyIn(ctx, id); err != nil {
 		return "", err
@@ -48,7 +51,7 @@ func (e *Engine) buildImage(ctx context.Context, build imageBuild) (image string
 			return "", err
 		}
 	}
-	exit, err := e.runToEnd(ctx, id, step)
+	exit, err := e.runToEnd(ctx, id, build.input, step)
 	if err != nil {
 		return "", err
 	}
@@ -110,8 +113,9 @@ func (e *Engine) removeAfter(ctx context.Context, container string, err error) e
 	return err
 }
 
-// runToEnd starts the container, follows its output and waits for its end.
-func (e *Engine) runToEnd(ctx context.Context, container string, output *phase) (driver.Exit, error) {
+// runToEnd starts the container, sends it the input, follows its output and waits
+// for its end.
+func (e *Engine) runToEnd(ctx context.Context, container string, input []byte, output *phase) (driver.Exit, error) {
 	d, err := e.driver(ctx)
 	if err != nil {
 		return driver.Exit{}, err
@@ -127,6 +131,7 @@ func (e *Engine) runToEnd(ctx context.Context, container string, output *phase) 
 	}
 	copied, stop := follow(attachment, output, output)
 	defer stop()
+	deliver(attachment, input)
 	if err := d.StartContainer(ctx, container); err != nil {
 		return driver.Exit{}, err
 	}
@@ -136,6 +141,13 @@ func (e *Engine) runToEnd(ctx context.Context, container string, output *phase) 
 	}
 	// The rest of the output arrives after the end.
 	return exit, <-copied
+}
+
+// deliver writes to a container's input while it starts: more than the connection
+// holds is taken only when it runs. A container that does not get all of it ends,
+// and says so.
+func deliver(attachment driver.Attachment, input []byte) {
+	go func() { _, _ = attachment.Write(input) }()
 }
 
 // follow copies what a container writes until its output ends, or until stop is

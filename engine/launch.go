@@ -7,7 +7,6 @@ import (
 	"io"
 	"sync"
 
-	"github.com/servicepack/svp/engine/archive"
 	"github.com/servicepack/svp/engine/driver"
 	"github.com/servicepack/svp/engine/envvar"
 	"github.com/servicepack/svp/engine/plan"
@@ -21,8 +20,8 @@ type launch struct {
 	plan     plan.Instance
 	service  plan.Service
 	identity plan.Identity
-	files    []archive.Entry // the instance's environment
-	hidden   envvar.Set
+	template envvar.Set  // the instance's environment
+	files    []plan.File // which bring it into a container
 
 	mu   sync.Mutex
 	undo []func(context.Context) error
@@ -41,18 +40,25 @@ type runningContainer struct {
 	exits         <-chan driver.Exit
 }
 
-func (e *Engine) newLaunch(ctx context.Context, p plan.Instance, service plan.Service, identity plan.Identity, template envvar.Set) (*launch, error) {
+// newLaunch has no environment yet: see use.
+func (e *Engine) newLaunch(ctx context.Context, p plan.Instance, service plan.Service, identity plan.Identity) (*launch, error) {
 	d, err := e.driver(ctx)
 	if err != nil {
 		return nil, err
 	}
-	files, err := environmentFiles(template, template.Expand(onNetwork(identity)).Merge(planVariables(service)))
-	if err != nil {
-		return nil, err
-	}
-	return &launch{
-		engine: e, driver: d, plan: p, service: service, identity: identity, files: files, hidden: template,
-	}, nil
+	return &launch{engine: e, driver: d, plan: p, service: service, identity: identity}, nil
+}
+
+// use makes the template the environment of the instance.
+func (l *launch) use(template envvar.Set) (err error) {
+	l.template = template
+	l.files, err = environmentFiles(template, template.Expand(onNetwork(l.identity)).Merge(planVariables(l.service)))
+	return err
+}
+
+// bring puts the instance's environment into a container that does not run.
+func (l *launch) bring(ctx context.Context, container string) error {
+	return l.engine.copyIn(ctx, container, fileEntries(l.files))
 }
 
 func (l *launch) onFailure(undo func(context.Context) error) {
@@ -109,7 +115,7 @@ func (l *launch) create(ctx context.Context, spec driver.ContainerSpec) (string,
 	if err != nil {
 		return "", err
 	}
-	return id, l.engine.copyIn(ctx, id, l.files)
+	return id, l.bring(ctx, id)
 }
 
 // createEmpty makes a container that has no environment yet.
@@ -176,13 +182,18 @@ func (l *launch) startPrimary(ctx context.Context, id string) error {
 	return l.start(ctx, id, "")
 }
 
-// startComponents creates and starts the containers that join the holder.
-func (l *launch) startComponents(ctx context.Context, image string) error {
+// startComponents creates and starts the containers that join the holder. complete
+// tells that the image has the instance's environment.
+func (l *launch) startComponents(ctx context.Context, image string, complete bool) error {
+	create := l.create
+	if complete {
+		create = l.createEmpty
+	}
 	tasks := make([]func() error, 0, len(l.plan.Components))
 	for _, spec := range l.plan.Components {
 		spec.Image = image
 		tasks = append(tasks, func() error {
-			id, err := l.create(ctx, spec)
+			id, err := create(ctx, spec)
 			if err != nil {
 				return err
 			}
@@ -192,11 +203,11 @@ func (l *launch) startComponents(ctx context.Context, image string) error {
 	return parallel(tasks...)
 }
 
-// setUpAndCommit starts the primary container of a first start: it sets the
-// instance up, is committed as the instance's image, and goes on as the service
-// or the holder. It returns the image's id.
+// setUpAndCommit starts the primary container of a first start: it receives the
+// instance's environment, sets it up, is committed as the instance's image, and
+// goes on as the service or the holder. It returns the image's id.
 func (l *launch) setUpAndCommit(ctx context.Context, id, token string) (image string, err error) {
-	step := l.engine.beginPhase("setup", l.identity.Name, l.hidden)
+	step := l.engine.beginPhase("setup", l.identity.Name, l.template)
 	defer func() { err = step.end(causeOf(ctx, err)) }()
 	attachment, err := l.driver.Attach(ctx, id)
 	if err != nil {
@@ -210,6 +221,7 @@ func (l *launch) setUpAndCommit(ctx context.Context, id, token string) (image st
 	output := newLineWriter(step, token)
 	copied, stop := follow(attachment, output, step)
 	defer stop()
+	deliver(attachment, plan.Delivery(l.files))
 	if err := l.driver.StartContainer(ctx, id); err != nil {
 		return "", err
 	}

@@ -42,7 +42,7 @@ done`
 func (l *launch) ready(ctx context.Context, timeout time.Duration) (err error) {
 	ctx, cancel := l.engine.withTimeout(ctx, timeout, DefaultReadyTimeout)
 	defer cancel()
-	step := l.engine.beginPhase("ready", l.identity.Name, l.hidden)
+	step := l.engine.beginPhase("ready", l.identity.Name, l.template)
 	defer func() { err = step.end(err) }()
 	failed, err := l.awaitAll(ctx, step)
 	if err != nil {

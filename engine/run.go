@@ -41,22 +41,13 @@ func (e *Engine) run(ctx context.Context, o *RunOptions) (result UpResult, err e
 		return UpResult{}, err
 	}
 	var image driver.Image
-	var template envvar.Set
-	var scratch string
 	var seen *world
 	var host driver.Host
 	err = parallel(
-		func() (err error) {
-			image, template, scratch, err = e.readInstanceImage(ctx, o.Image, operation)
-			return err
-		},
+		func() (err error) { image, err = e.findInstanceImage(ctx, o.Image); return err },
 		func() (err error) { seen, err = e.observeAndSweep(ctx); return err },
 		func() (err error) { host, err = e.host(ctx); return err },
 	)
-	if scratch != "" {
-		removed := e.removeMeanwhile(ctx, scratch)
-		defer func() { err = errors.Join(err, <-removed) }()
-	}
 	if err != nil {
 		return UpResult{}, err
 	}
@@ -64,30 +55,9 @@ func (e *Engine) run(ctx context.Context, o *RunOptions) (result UpResult, err e
 		return UpResult{}, ErrInstanceExists
 	}
 	return e.runImage(ctx, image, creation{
-		name: o.Name, template: template, image: image.ID, base: image.Labels[driver.LabelBaseImage],
+		name: o.Name, image: image.ID, base: image.Labels[driver.LabelBaseImage],
 		publish: o.Publish, public: o.Public, host: host, operation: operation, timeout: o.Timeout,
 	}, seen)
-}
-
-// readInstanceImage finds the image and reads the environment out of it, by way of
-// a scratch container, which the caller removes, also after an error.
-func (e *Engine) readInstanceImage(ctx context.Context, reference string, operation plan.Operation) (image driver.Image, template envvar.Set, scratch string, err error) {
-	image, err = e.findInstanceImage(ctx, reference)
-	if err != nil {
-		return driver.Image{}, nil, "", err
-	}
-	if scratch, err = e.createScratch(ctx, "", image.ID, operation); err != nil {
-		return driver.Image{}, nil, "", err
-	}
-	template, err = e.templateOf(ctx, scratch)
-	return image, template, scratch, err
-}
-
-// removeMeanwhile removes a container while the operation goes on.
-func (e *Engine) removeMeanwhile(ctx context.Context, container string) <-chan error {
-	removed := make(chan error, 1)
-	go func() { removed <- e.removeAfter(ctx, container, nil) }()
-	return removed
 }
 
 func (e *Engine) runImage(ctx context.Context, image driver.Image, wanted creation, seen *world) (UpResult, error) {
@@ -102,14 +72,22 @@ func (e *Engine) runImage(ctx context.Context, image driver.Image, wanted creati
 		// lacks what the set-up wrote there: a new instance does it again.
 		wanted.image, wanted.firstTime = wanted.base, true
 	}
-	made, err := e.create(ctx, wanted, seen)
+	// The environment of what is published is needed before there is a container to
+	// read it from: it says which port is to be published at its own number.
+	wanted.stored = !wanted.firstTime && len(publishRequests(wanted)) == 0
+	if !wanted.stored {
+		if wanted.template, err = e.templateOfImage(ctx, image.ID, wanted.operation); err != nil {
+			return UpResult{}, err
+		}
+	}
+	made, template, err := e.create(ctx, wanted, seen)
 	if errors.Is(err, driver.ErrNameInUse) {
 		return UpResult{}, ErrInstanceExists
 	}
 	if err != nil {
 		return UpResult{}, err
 	}
-	return e.upResult(ctx, made, wanted.template, wanted.host, true, true)
+	return e.upResult(ctx, made, template, wanted.host, true, true)
 }
 
 func (e *Engine) findInstanceImage(ctx context.Context, reference string) (driver.Image, error) {

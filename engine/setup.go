@@ -143,7 +143,7 @@ func (e *Engine) setupImage(ctx context.Context, in plan.SetupInput, template en
 	return e.buildImage(ctx, imageBuild{
 		phase: "setup", subject: in.Instance, script: "bin/build setup",
 		container: setup.Container, commit: setup.Commit,
-		files: files, authorities: authorities, hidden: template,
+		input: plan.Delivery(files), authorities: authorities, hidden: template,
 	})
 }
 

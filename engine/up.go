@@ -164,7 +164,7 @@ func (e *Engine) upNew(ctx context.Context, o UpOptions, dir *pack.Dir, describe
 			return UpResult{}, err
 		}
 	}
-	made, err := e.create(ctx, wanted, seen)
+	made, _, err := e.create(ctx, wanted, seen)
 	if err != nil && !wanted.firstTime {
 		err = errors.Join(err, e.discardImage(ctx, wanted.image))
 	}

@@ -127,7 +127,7 @@ type Attachment interface {
 	// Output copies what the container writes until it ends; it returns nil
 	// at the end of the stream.
 	Output(stdout, stderr io.Writer) error
-	// Write sends to the container's standard input.
+	// Write sends to the container's standard input, which waits for it to run.
 	io.Writer
 	// CloseInput ends the container's standard input.
 	CloseInput() error

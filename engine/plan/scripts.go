@@ -1,6 +1,8 @@
 package plan
 
 import (
+	"bytes"
+	"fmt"
 	"io/fs"
 	"path"
 	"strings"
@@ -39,14 +41,48 @@ cd ` + ServiceDir + ` || exit 125
 exec "$@"
 `
 
+// receive takes the files of a container that waits for them on its standard
+// input, as Delivery writes them: so they get into it without the engine having to
+// mount it, and without anybody seeing them in an argument. It needs nothing but a
+// shell, whose umask it leaves as it was.
+const receive = `mask=$(umask)
+umask 077
+while :; do
+	IFS=' ' read -r mode path content || {
+		echo "the connection to svp ended before the files were here" >&2
+		exit "$unsent"
+	}
+	[ "$mode" != end ] || break
+	{ printf %b "$content" >"$path" && chmod "$mode" "$path"; } || exit 125
+done
+umask "$mask"
+`
+
+// receiveScript becomes the command when the files are there. It fails when they
+// do not come, and so does the image that is being made.
+const receiveScript = `mkdir -p ` + configDir + ` || exit 125
+unsent=125
+` + receive + `exec "$@" </dev/null
+`
+
+// receiveOnceScript is receiveScript for a container that is started again, which
+// has its files then.
+//
+// A host that restarts containers from the start leaves alone what ends with
+// status 0: so it ends where svp will not go on.
+const receiveOnceScript = `if [ ! -e ` + setUpMark + ` ]; then
+	[ ! -e ` + begunMark + ` ] || exit 0
+	mkdir -p ` + configDir + ` && : >` + begunMark + ` || exit 125
+	unsent=0
+	` + receive + `fi
+exec "$@"
+`
+
 // firstStartScript sets an instance up in the container that then becomes its
 // service. $1 is what it prints when the set-up is done and the container can be
 // committed, on a standard output that is its alone; then it waits for a line.
 // When svp is killed meanwhile, the input ends and so does the container. At every
 // later start there is only the service.
-//
-// A host that restarts containers from the start leaves alone what ends with
-// status 0: so it ends where svp will not go on.
 const firstStartScript = `#!/bin/sh
 token=$1
 shift
@@ -55,8 +91,6 @@ set -a
 set +a
 cd ` + ServiceDir + ` || exit 125
 if [ ! -e ` + setUpMark + ` ]; then
-	[ ! -e ` + begunMark + ` ] || exit 0
-	: >` + begunMark + `
 	(
 		while [ "$1" != -- ]; do export "$1"; shift; done
 		mkdir -p "$SVP_CACHE_DIR"
@@ -106,8 +140,37 @@ func withVariables(variables []string, command ...string) []string {
 }
 
 func firstStartCommand(token string, variables, command []string) []string {
-	all := append([]string{"/bin/sh", firstStartFile, token}, variables...)
-	return append(append(all, "--"), command...)
+	all := receiving(receiveOnceScript, "/bin/sh", firstStartFile, token)
+	return append(append(append(all, variables...), "--"), command...)
+}
+
+// receiving is the command behind a script that receives files first.
+func receiving(script string, command ...string) []string {
+	return append([]string{"/bin/sh", "-c", script, "sh"}, command...)
+}
+
+// Delivery is what a container that receives files is sent on its standard input,
+// before anything else: a line of mode, path and content for each file, whose
+// folder is there already. It is made of printable ASCII, because shells differ in
+// what else they read unchanged.
+func Delivery(files []File) []byte {
+	var delivery bytes.Buffer
+	for _, file := range files {
+		if file.Mode.IsDir() {
+			continue
+		}
+		fmt.Fprintf(&delivery, "%o %s ", file.Mode.Perm(), file.Path)
+		for _, char := range []byte(file.Content) {
+			if char <= ' ' || char > '~' || char == '\\' {
+				fmt.Fprintf(&delivery, `\0%03o`, char)
+				continue
+			}
+			delivery.WriteByte(char)
+		}
+		delivery.WriteByte('\n')
+	}
+	delivery.WriteString("end\n")
+	return delivery.Bytes()
 }
 
 // CAVariables point the usual programs at a bundle of certificate authorities.

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,12 +18,9 @@ import (
 // run with their places moved into it.
 type container struct{ root string }
 
-func newContainer(t *testing.T, environment string, pack map[string]string) container {
+func newContainer(t *testing.T, pack map[string]string) container {
 	t.Helper()
 	c := container{root: t.TempDir()}
-	c.write(t, EnvironmentFile, environment)
-	c.write(t, entrypointFile, entrypointScript)
-	c.write(t, firstStartFile, firstStartScript)
 	for name, content := range pack {
 		c.write(t, ServiceDir+"/"+name, "#!/bin/sh\n"+content)
 	}
@@ -31,12 +29,26 @@ func newContainer(t *testing.T, environment string, pack map[string]string) cont
 
 func (c container) path(inside string) string { return filepath.Join(c.root, inside) }
 
-func (c container) write(t *testing.T, path, content string) {
-	t.Helper()
+// moved is a script, or a word of a command, with its places in this container.
+func (c container) moved(text string) string {
 	for _, place := range []string{configDir, CacheDir, "cd " + ServiceDir} {
 		prefix, absolute, _ := strings.Cut(place, "/")
-		content = strings.ReplaceAll(content, place, prefix+c.path("/"+absolute))
+		text = strings.ReplaceAll(text, place, prefix+c.path("/"+absolute))
 	}
+	return text
+}
+
+// files are those of an instance, at their places in this container.
+func (c container) files(environment string) []File {
+	files := append(EntrypointFiles(), File{Path: EnvironmentFile, Mode: 0o600, Content: environment})
+	for i, file := range files {
+		files[i].Path, files[i].Content = c.path(file.Path), c.moved(file.Content)
+	}
+	return files
+}
+
+func (c container) write(t *testing.T, path, content string) {
+	t.Helper()
 	if err := os.MkdirAll(filepath.Dir(c.path(path)), 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -55,10 +67,7 @@ func (c container) command(t *testing.T, words []string) *exec.Cmd {
 	t.Helper()
 	moved := slices.Clone(words)
 	for i, word := range moved {
-		if strings.HasPrefix(word, configDir) {
-			moved[i] = c.path(word)
-		}
-		moved[i] = strings.Replace(moved[i], "SVP_CACHE_DIR="+CacheDir, "SVP_CACHE_DIR="+c.path(CacheDir), 1)
+		moved[i] = c.moved(word)
 	}
 	command := exec.CommandContext(t.Context(), moved[0], moved[1:]...)
 	command.Env = []string{"PATH=" + os.Getenv("PATH")}
@@ -94,7 +103,12 @@ func shopCommand() []string {
 const serving = "serving web with a'b $c, phase none\n"
 
 func TestScriptsSeeTheEnvironmentOfTheirInstance(t *testing.T) {
-	c := newContainer(t, shopEnvironment, map[string]string{"bin/client": `pwd; printf '%s|' "$@" "$PASSWORD"; exit 7`})
+	c := newContainer(t, map[string]string{"bin/client": `pwd; printf '%s|' "$@" "$PASSWORD"; exit 7`})
+	for _, file := range c.files(shopEnvironment) {
+		if !file.Mode.IsDir() {
+			c.write(t, strings.TrimPrefix(file.Path, c.root), file.Content)
+		}
+	}
 	output, err := c.command(t, ScriptCommand("bin/client", "two words", "")).Output()
 	if want := c.path(ServiceDir) + "\ntwo words||a'b $c|"; string(output) != want || status(t, err) != 7 {
 		t.Errorf("%q, %v; want %q and status 7", output, err, want)
@@ -102,7 +116,7 @@ func TestScriptsSeeTheEnvironmentOfTheirInstance(t *testing.T) {
 }
 
 func TestAFirstStartSetsUpWaitsAndServes(t *testing.T) {
-	c := newContainer(t, shopEnvironment, shop)
+	c := newContainer(t, shop)
 	command := c.command(t, shopCommand())
 	var messages bytes.Buffer
 	command.Stderr = &messages
@@ -115,6 +129,9 @@ func TestAFirstStartSetsUpWaitsAndServes(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := input.Write(Delivery(c.files(shopEnvironment))); err != nil {
 		t.Fatal(err)
 	}
 	output := bufio.NewReader(stdout)
@@ -149,25 +166,79 @@ func TestAFirstStartSetsUpWaitsAndServes(t *testing.T) {
 }
 
 func TestAFirstStartWhoseCommandDiedServesNothing(t *testing.T) {
-	c := newContainer(t, shopEnvironment, shop)
-	command := c.command(t, shopCommand()) // its input is at its end
-	if output, err := command.Output(); err != nil || string(output) != "TOKEN\n" {
-		t.Errorf("%q, %v; want the token and nothing else", output, err)
+	delivery := Delivery(newContainer(t, nil).files(shopEnvironment))
+	for sent, want := range map[int]string{0: "", 1: "", len(delivery) / 2: "", len(delivery) - 1: "", len(delivery): "TOKEN\n"} {
+		c := newContainer(t, shop)
+		command := c.command(t, shopCommand())
+		command.Stdin = bytes.NewReader(Delivery(c.files(shopEnvironment))[:sent])
+		if output, err := command.Output(); err != nil || string(output) != want {
+			t.Errorf("%d bytes sent: %q, %v; want %q", sent, output, err, want)
+		}
 	}
 }
 
 func TestASetUpThatFailsEndsTheFirstStart(t *testing.T) {
-	c := newContainer(t, shopEnvironment+"FAIL='3'\n", shop)
+	c := newContainer(t, shop)
+	delivery := Delivery(c.files(shopEnvironment + "FAIL='3'\n"))
 	command := c.command(t, shopCommand())
-	command.Stdin = strings.NewReader("go\n")
+	command.Stdin = bytes.NewReader(append(delivery, "go\n"...))
 	output, err := command.Output()
 	if len(output) > 0 || status(t, err) != 3 || c.has(setUpMark) {
 		t.Errorf("%q, %v, marked as set up: %v; want status 3 alone", output, err, c.has(setUpMark))
 	}
 	// A host that starts the container once more must not set it up a second time.
 	again := c.command(t, shopCommand())
-	again.Stdin = strings.NewReader("go\n")
+	again.Stdin = bytes.NewReader(append(delivery, "go\n"...))
 	if output, err := again.Output(); err != nil || len(output) > 0 {
 		t.Errorf("started again: %q, %v; want nothing", output, err)
+	}
+}
+
+// everyByte is what a file can hold and a variable can carry, and how lines end.
+func everyByte() string {
+	content := make([]byte, 0, 255)
+	for char := 1; char < 256; char++ {
+		content = append(content, byte(char))
+	}
+	return " " + string(content) + "\\0101 \\c %s \n\n"
+}
+
+func TestADeliveryArrivesByteForByte(t *testing.T) {
+	shells := [][]string{{"/bin/sh"}, {"bash", "--posix"}, {"busybox", "sh"}}
+	for _, shell := range shells {
+		if _, err := exec.LookPath(shell[0]); err != nil {
+			continue // the one that runs here is tried in any case
+		}
+		c := newContainer(t, nil)
+		files := []File{
+			{Path: c.path(configDir), Mode: fs.ModeDir | 0o755},
+			{Path: c.path(configDir + "/all"), Mode: 0o600, Content: everyByte()},
+			{Path: c.path(configDir + "/none"), Mode: 0o755},
+		}
+		words := receiving(receiveScript, "sh", "-c", "umask; cat")
+		command := c.command(t, append(shell, words[1:]...))
+		command.Stdin = bytes.NewReader(append(Delivery(files), "more"...))
+		if output, err := command.CombinedOutput(); err != nil || !strings.HasSuffix(string(output), "22\n") {
+			t.Errorf("%s: %q, %v; want the umask from before and an empty input", shell, output, err)
+		}
+		for _, file := range files {
+			info, err := os.Stat(file.Path)
+			if err != nil || info.Mode() != file.Mode {
+				t.Errorf("%s: %s has mode %v, %v; want %v", shell, file.Path, info.Mode(), err, file.Mode)
+			}
+			if content, err := os.ReadFile(file.Path); !file.Mode.IsDir() && string(content) != file.Content {
+				t.Errorf("%s: %s arrived as %q, %v", shell, file.Path, content, err)
+			}
+		}
+	}
+}
+
+func TestASetUpWithoutItsFilesFails(t *testing.T) {
+	c := newContainer(t, nil)
+	delivery := Delivery(c.files(shopEnvironment))
+	command := c.command(t, receiving(receiveScript, "echo", "set up"))
+	command.Stdin = bytes.NewReader(delivery[:len(delivery)/2])
+	if output, err := command.Output(); len(output) > 0 || status(t, err) != 125 {
+		t.Errorf("%q, %v; want status 125 alone", output, err)
 	}
 }

@@ -19,6 +19,7 @@ type SetupInput struct {
 
 // Setup is what is to be done so that there is an instance image.
 type Setup struct {
+	// Container waits for its files: see Delivery.
 	Container   driver.ContainerSpec
 	CacheVolume string
 	CacheLabels driver.Labels
@@ -42,12 +43,13 @@ func PlanSetup(in SetupInput) (Setup, error) {
 		variables = append(variables, caVariables()...)
 		mounts = append(mounts, driver.Mount{Volume: in.CAVolume, Path: CADir})
 	}
+	command := receiving(receiveScript, ScriptCommand(withVariables(variables, script("build"), "setup")...)...)
 	return Setup{
 		CacheVolume: cache,
 		CacheLabels: cacheLabels,
 		Container: driver.ContainerSpec{
 			Name: containerPrefix + "setup-" + in.Operation.ID, Image: in.Base.ID,
-			Entrypoint: ScriptCommand(withVariables(variables)...), Command: []string{script("build"), "setup"},
+			Entrypoint: command[:1], Command: command[1:], Input: true,
 			WorkingDir: ServiceDir, Mounts: mounts, Limits: driver.Limits{ShmBytes: in.Service.Limits.ShmBytes},
 			Labels: labels.With(driver.Labels{driver.LabelRole: driver.RoleSetup}),
 		},

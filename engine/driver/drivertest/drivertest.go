@@ -214,7 +214,8 @@ func outputAndExitAreNotMissed(t *testing.T, f Fixture) {
 }
 
 func inputEndsWithItsAttachment(t *testing.T, f Fixture) {
-	id := f.create(t, driver.ContainerSpec{Input: true}, "read -r line || exit 4; echo \"$line\"; read -r line || exit 5")
+	id := f.create(t, driver.ContainerSpec{Input: true},
+		`read -r early && read -r late && [ "$early $late" = "early late" ] || exit 4; read -r line || exit 5`)
 	attachment, err := f.Driver.Attach(t.Context(), id)
 	if err != nil {
 		t.Fatal(err)
@@ -223,20 +224,26 @@ func inputEndsWithItsAttachment(t *testing.T, f Fixture) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	write(t, attachment, "early\n")
 	f.start(t, id)
-	if _, err := io.WriteString(attachment, "go\n"); err != nil {
-		t.Fatal(err)
-	}
+	write(t, attachment, "late\n")
 	if err := attachment.Close(); err != nil {
 		t.Fatal(err)
 	}
 	select {
 	case exit := <-exits:
 		if exit.Code != 5 {
-			t.Errorf("exit %+v, want 5: the line was read, then the input ended", exit)
+			t.Errorf("exit %+v, want 5: the lines were read, then the input ended", exit)
 		}
 	case <-time.After(20 * time.Second):
 		t.Error("the container still waits for input after its attachment was closed")
+	}
+}
+
+func write(t *testing.T, attachment driver.Attachment, text string) {
+	t.Helper()
+	if _, err := io.WriteString(attachment, text); err != nil {
+		t.Fatal(err)
 	}
 }
 
