@@ -35,9 +35,11 @@ type kind struct {
 	podman bool
 }
 
-// kindOf looks at the answer to a ping: Docker names its builder there, and
-// Podman does not. So Docker is never asked a second question.
-func kindOf(ping types.Ping) *kind { return &kind{docker: ping.BuilderVersion != ""} }
+// kindOf looks at the answer to a ping: Podman names no builder there and always
+// calls itself experimental. So Docker is not asked a second question.
+func kindOf(ping types.Ping) *kind {
+	return &kind{docker: ping.BuilderVersion != "" || !ping.Experimental}
+}
 
 // isPodman asks an engine that may be Podman what it is, once and only when it
 // matters.

@@ -7,6 +7,7 @@ home=/var/lib/postgresql
 data=$home/15/data
 password_mark=$home/15/password
 pristine=/usr/share/postgresql/15/cluster.tar
+pristine_databases=/usr/share/postgresql/15/databases.tar
 export PATH=$programs:$PATH PGHOST=/run/postgresql PGPORT=5432 PGDATABASE=app
 
 # as_postgres runs a program as the server's user, who need not be able to read
@@ -33,21 +34,45 @@ lock_cluster() {
     rm -f "$data/postmaster.pid" "$PGHOST/.s.PGSQL.$PGPORT.lock"
 }
 
+# pack_cluster packs a cluster for unpack_cluster, and removes it. The databases in
+# which no password is set are in an archive of their own.
+pack_cluster() {
+    local database
+    local -a databases=()
+    for database in "$data"/base/*; do
+        [ "${database##*/}" = 1 ] || databases+=("./base/${database##*/}") # 1 is template1
+    done
+    tar --create --sparse --file="$pristine" --directory="$data" "${databases[@]/#/--exclude=}" .
+    tar --create --file="$pristine_databases" --directory="$data" "${databases[@]}"
+    rm -rf "$data"
+}
+
 # unpack_cluster gives a new volume the cluster that the base image was built
 # with, and the password. An archive fills it in half the time that the engine needs
 # to copy files. It is made beside its place, where nothing waits for the disk; one
 # wait for all of it is an order of magnitude shorter. So what stands in its place is
 # whole, also after a loss of power.
 unpack_cluster() {
-    [ ! -e "$data" ] || return 0
-    local place=$data
+    local place=$data databases
     local data=$place.new
     rm -rf "$data" "$password_mark"
     install -d -o postgres -g postgres -m 700 "$data"
     as_postgres tar --extract --file="$pristine" --directory="$data"
+    as_postgres tar --extract --file="$pristine_databases" --directory="$data" &
+    databases=$!
     set_password -c fsync=off
+    wait "$databases"
     sync --file-system "$data"
     mv "$data" "$place"
+}
+
+# prepare_cluster makes sure that there is a cluster with the instance's password.
+prepare_cluster() {
+    if [ -e "$data" ]; then
+        set_password
+    else
+        unpack_cluster
+    fi
 }
 
 # single_user OPTION… executes the SQL on stdin while no server is running; an empty
@@ -60,7 +85,7 @@ single_user() {
 
 # password_sql gives the role app the password $1, which may be any bytes.
 password_sql() {
-    if iconv --from-code=UTF-8 --to-code=UTF-8 <<< "$1" > /dev/null 2>&1; then
+    if [[ $1 =~ ^[A-Za-z0-9]+$ ]] || iconv --from-code=UTF-8 --to-code=UTF-8 <<< "$1" > /dev/null 2>&1; then
         printf "ALTER ROLE app PASSWORD '%s';\n" "${1//\'/\'\'}"
     else
         cat "$pack/lib/scram.sql"
