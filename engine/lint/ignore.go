@@ -1,13 +1,10 @@
 package lint
 
-import (
-	"regexp"
-	"strings"
-)
+import "strings"
 
-var ignoreComment = regexp.MustCompile(`(?:#|;|//|--)\s*svp-lint:\s*(.*)$`)
+var ignoreComment = pattern(`(?:#|;|//|--)\s*svp-lint:\s*(.*)$`)
 
-var ignoreForm = regexp.MustCompile(`^ignore\s+((?:SVP|SC)\d+)\s+(\S.*)$`)
+var ignoreForm = pattern(`^ignore\s+((?:SVP|SC)\d+)\s+(\S.*)$`)
 
 // ignore is a comment that silences findings.
 type ignore struct {
@@ -55,12 +52,12 @@ func (c *checker) ignores(s *source) []*ignore {
 	}
 	var comments []*ignore
 	for i, line := range s.lines() {
-		found := ignoreComment.FindStringSubmatchIndex(line)
+		found := ignoreComment().FindStringSubmatchIndex(line)
 		if found == nil {
 			continue
 		}
 		at := place{s.path, i + 1, found[0] + 1}
-		form := ignoreForm.FindStringSubmatch(strings.TrimSpace(line[found[2]:found[3]]))
+		form := ignoreForm().FindStringSubmatch(strings.TrimSpace(line[found[2]:found[3]]))
 		if form == nil {
 			c.find(codeIgnore, at, "the comment names no code, or no reason")
 			continue

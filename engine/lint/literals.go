@@ -10,31 +10,31 @@ import (
 // tokens are what keys and access tokens look like.
 var tokens = []struct {
 	what string
-	form *regexp.Regexp
+	form func() *regexp.Regexp
 }{
-	{"a private key", regexp.MustCompile(`-----BEGIN ([A-Z0-9]+ )*PRIVATE KEY( BLOCK)?-----`)},
-	{"a secret key of minisign", regexp.MustCompile(`untrusted comment: [^\n]*(secret|encrypted) key`)},
-	{"an access key of AWS", regexp.MustCompile(`\b(AKIA|ASIA)[0-9A-Z]{16}\b`)},
-	{"a token of GitHub", regexp.MustCompile(`\b(gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{22,})`)},
-	{"a token of GitLab", regexp.MustCompile(`\bglpat-[A-Za-z0-9_-]{20,}`)},
-	{"a token of Slack", regexp.MustCompile(`\bxox[abprs]-[A-Za-z0-9-]{10,}`)},
-	{"a key of Stripe", regexp.MustCompile(`\b[rs]k_live_[A-Za-z0-9]{16,}`)},
-	{"an API key of Google", regexp.MustCompile(`\bAIza[A-Za-z0-9_-]{35}\b`)},
-	{"a token of npm", regexp.MustCompile(`\bnpm_[A-Za-z0-9]{36}\b`)},
+	{"a private key", pattern(`-----BEGIN ([A-Z0-9]+ )*PRIVATE KEY( BLOCK)?-----`)},
+	{"a secret key of minisign", pattern(`untrusted comment: [^\n]*(secret|encrypted) key`)},
+	{"an access key of AWS", pattern(`\b(AKIA|ASIA)[0-9A-Z]{16}\b`)},
+	{"a token of GitHub", pattern(`\b(gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{22,})`)},
+	{"a token of GitLab", pattern(`\bglpat-[A-Za-z0-9_-]{20,}`)},
+	{"a token of Slack", pattern(`\bxox[abprs]-[A-Za-z0-9-]{10,}`)},
+	{"a key of Stripe", pattern(`\b[rs]k_live_[A-Za-z0-9]{16,}`)},
+	{"an API key of Google", pattern(`\bAIza[A-Za-z0-9_-]{35}\b`)},
+	{"a token of npm", pattern(`\bnpm_[A-Za-z0-9]{36}\b`)},
 }
 
 // literalPassword is a setting whose name tells that its value is a password, and
 // whose value is written out. What is filled in has a dollar, a brace, an angle
 // bracket, an at sign or a percent sign.
-var literalPassword = regexp.MustCompile(
+var literalPassword = pattern(
 	`(?i)^\s*(?:export\s+|set\s+|-\s+)?["']?([a-z0-9_.-]*(?:password|passwd|passphrase|secret|api_?key|access_?token|auth_?token|requirepass|masterauth))["']?` +
 		`(?:\s*[:=]\s*|\s+)["']?([^\s"'$<>{}@%()|&;*]{6,})["']?\s*[,;]?\s*(?:#.*)?$`)
 
 // credentials are a user and a password in a URL.
-var credentials = regexp.MustCompile(`\b[a-z][a-z0-9+.-]*://[^\s/:@"'$<>{}%]+:([^\s/@"'$<>{}%]+)@[A-Za-z0-9]`)
+var credentials = pattern(`\b[a-z][a-z0-9+.-]*://[^\s/:@"'$<>{}%]+:([^\s/@"'$<>{}%]+)@[A-Za-z0-9]`)
 
 // writtenPassword is a setting in the middle of a line, as scripts write them.
-var writtenPassword = regexp.MustCompile(
+var writtenPassword = pattern(
 	`(?i)(?:\b(?:requirepass|masterauth)\s+([^\s"'$<>{}@%\\]{6,})|\b(?:identified\s+by|password)\s+'([^'$<>{}@%\\]{4,})')`)
 
 // fillers are values that are no passwords: what is to be replaced, names of
@@ -47,7 +47,7 @@ var fillers = []string{
 func (c *checker) checkLiterals() {
 	for _, s := range c.sources {
 		for _, token := range tokens {
-			if found := token.form.FindStringIndex(s.content); found != nil {
+			if found := token.form().FindStringIndex(s.content); found != nil {
 				c.find(codeKey, s.offset(found[0]), token.what)
 			}
 		}
@@ -64,16 +64,16 @@ func (c *checker) checkPassword(s *source, i int, line string) {
 	if isComment(line) {
 		return
 	}
-	if found := credentials.FindStringSubmatchIndex(line); found != nil {
+	if found := credentials().FindStringSubmatchIndex(line); found != nil {
 		c.find(codePassword, place{s.path, i + 1, found[2] + 1}, "a URL with a password")
 		return
 	}
 	if !s.holdsSettings() {
 		return
 	}
-	found := literalPassword.FindStringSubmatchIndex(line)
+	found := literalPassword().FindStringSubmatchIndex(line)
 	if found == nil {
-		if written := writtenPassword.FindStringIndex(line); written != nil {
+		if written := writtenPassword().FindStringIndex(line); written != nil {
 			c.find(codePassword, place{s.path, i + 1, written[0] + 1}, "a password is written out")
 		}
 		return

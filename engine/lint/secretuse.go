@@ -34,7 +34,7 @@ const maxCopies = 10
 
 // secretName is a variable that holds a secret by what it is called, as those of
 // consumers do.
-var secretName = regexp.MustCompile(`(?i)^([a-z0-9_]*_)?(password|passwd|passphrase|secret|token)$`)
+var secretName = pattern(`(?i)^([a-z0-9_]*_)?(password|passwd|passphrase|secret|token)$`)
 
 // copies are the variables of a script that hold a secret: those of the pack, those
 // that are called so, and what is assigned from them.
@@ -42,7 +42,7 @@ func (c *checker) copies(s *source) map[string]bool {
 	secrets := maps.Clone(c.secrets)
 	s.eachNode(func(_ *source, node syntax.Node) {
 		expansion, ok := node.(*syntax.ParamExp)
-		if ok && expansion.Param != nil && secretName.MatchString(expansion.Param.Value) {
+		if ok && expansion.Param != nil && secretName().MatchString(expansion.Param.Value) {
 			secrets[expansion.Param.Value] = true
 		}
 	})
@@ -97,12 +97,12 @@ func (c *checker) checkCall(s *source, call *syntax.CallExpr, secrets map[string
 	}
 }
 
-var traceOption = regexp.MustCompile(`^(-[a-zA-Z]*x[a-zA-Z]*|xtrace)$`)
+var traceOption = pattern(`^(-[a-zA-Z]*x[a-zA-Z]*|xtrace)$`)
 
 // traces tells whether an argument of set turns tracing on.
 func traces(word *syntax.Word) bool {
 	text, _ := literal(word)
-	return traceOption.MatchString(text)
+	return traceOption().MatchString(text)
 }
 
 // shown names the program of a call.
@@ -181,9 +181,9 @@ func (c *checker) queryFiles() []*source {
 }
 
 var (
-	upperCase = regexp.MustCompile(`^[A-Z][A-Z0-9_]*$`)
+	upperCase = pattern(`^[A-Z][A-Z0-9_]*$`)
 	// ofShell are variables that are there in a query, or that the shell makes.
-	ofShell = regexp.MustCompile(`^(PATH|HOME|LANG|LC_[A-Z]+|IFS|PWD|OLDPWD|PPID|UID|EUID|RANDOM|SECONDS|LINENO|REPLY|HOSTNAME|` +
+	ofShell = pattern(`^(PATH|HOME|LANG|LC_[A-Z]+|IFS|PWD|OLDPWD|PPID|UID|EUID|RANDOM|SECONDS|LINENO|REPLY|HOSTNAME|` +
 		`HOSTTYPE|OSTYPE|MACHTYPE|OPTARG|OPTIND|OPTERR|PIPESTATUS|FUNCNAME|EPOCHSECONDS|EPOCHREALTIME|SHLVL|BASH[A-Z_]*|DIRSTACK|GROUPS)$`)
 )
 
@@ -206,7 +206,7 @@ func (c *checker) checkQueryVariables() {
 				return
 			}
 			name := expansion.Param.Value
-			if !upperCase.MatchString(name) || assigned[name] || slices.Contains(c.desc.Secrets, name) || ofShell.MatchString(name) {
+			if !upperCase().MatchString(name) || assigned[name] || slices.Contains(c.desc.Secrets, name) || ofShell().MatchString(name) {
 				return
 			}
 			c.find(codeNoSecret, s.at(expansion.Pos()), name+" is no secret of the pack, so it is empty in a query")
@@ -241,7 +241,7 @@ func noteAssigned(assigned map[string]bool, node syntax.Node) {
 	case *syntax.CallExpr:
 		// read NAME, printf -v NAME, mapfile NAME, getopts … NAME
 		for _, word := range node.Args {
-			if text, ok := literal(word); ok && upperCase.MatchString(text) {
+			if text, ok := literal(word); ok && upperCase().MatchString(text) {
 				if name, _ := literal(node.Args[0]); slices.Contains([]string{"read", "printf", "mapfile", "readarray", "getopts"}, name) {
 					assigned[text] = true
 				}

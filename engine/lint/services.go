@@ -9,53 +9,53 @@ import (
 
 // openSetting is a line with which a known service serves everybody.
 type openSetting struct {
-	form *regexp.Regexp
+	form func() *regexp.Regexp
 	// unless is found anywhere in the pack where the service asks for a password
 	// all the same; nil means never.
-	unless       *regexp.Regexp
+	unless       func() *regexp.Regexp
 	reason, mend string
 }
 
 var openSettings = []openSetting{
 	{
-		regexp.MustCompile(`^\s*(?:--)?protected-mode\s+["']?no\b`),
-		regexp.MustCompile(`requirepass|aclfile|ACL SETUSER|user default`),
+		pattern(`^\s*(?:--)?protected-mode\s+["']?no\b`),
+		pattern(`requirepass|aclfile|ACL SETUSER|user default`),
 		"redis serves everybody: protected-mode is off, and nothing sets a password",
 		"set requirepass, or aclfile, from the secret",
 	},
 	{
-		regexp.MustCompile(`\bhost(?:ssl|nossl|gssenc|nogssenc)?\s+\S+\s+\S+\s+(?:all|samenet|0\.0\.0\.0|::|[0-9a-fA-F.:]+)\S*\s+(?:[0-9.]+\s+)?trust\b`), nil,
+		pattern(`\bhost(?:ssl|nossl|gssenc|nogssenc)?\s+\S+\s+\S+\s+(?:all|samenet|0\.0\.0\.0|::|[0-9a-fA-F.:]+)\S*\s+(?:[0-9.]+\s+)?trust\b`), nil,
 		"PostgreSQL trusts everybody who comes over the network", "write scram-sha-256 in place of trust",
 	},
 	{
-		regexp.MustCompile(`\binitdb\b.*(?:--auth(?:-host)?[= ]trust|-A\s*trust)`),
-		regexp.MustCompile(`scram-sha-256|hba_file`),
+		pattern(`\binitdb\b.*(?:--auth(?:-host)?[= ]trust|-A\s*trust)`),
+		pattern(`scram-sha-256|hba_file`),
 		"initdb lets everybody in", "write --auth=scram-sha-256",
 	},
 	{
-		regexp.MustCompile(`POSTGRES_HOST_AUTH_METHOD=trust`), nil,
+		pattern(`POSTGRES_HOST_AUTH_METHOD=trust`), nil,
 		"PostgreSQL trusts everybody who comes over the network", "leave it out",
 	},
 	{
-		regexp.MustCompile(`loopback_users(?:\.guest)?\s*=\s*(?:none|false)|\{\s*loopback_users\s*,\s*\[\s*\]\s*\}`),
-		regexp.MustCompile(`delete_user\s+guest|default_pass|load_definitions|change_password\s+guest`),
+		pattern(`loopback_users(?:\.guest)?\s*=\s*(?:none|false)|\{\s*loopback_users\s*,\s*\[\s*\]\s*\}`),
+		pattern(`delete_user\s+guest|default_pass|load_definitions|change_password\s+guest`),
 		"RabbitMQ's user guest, whose password everybody knows, may come over the network",
 		"remove guest, or give it the secret as its password",
 	},
 	{
-		regexp.MustCompile(`^\s*allow_anonymous\s+true\b`), nil,
+		pattern(`^\s*allow_anonymous\s+true\b`), nil,
 		"the MQTT broker lets anybody in", "write allow_anonymous false, and a password_file",
 	},
 	{
-		regexp.MustCompile(`^\s*xpack\.security\.enabled\s*:\s*false\b`), nil,
+		pattern(`^\s*xpack\.security\.enabled\s*:\s*false\b`), nil,
 		"Elasticsearch serves everybody", "leave the security on",
 	},
 	{
-		regexp.MustCompile(`\bAllowAllAuthenticator\b`), nil,
+		pattern(`\bAllowAllAuthenticator\b`), nil,
 		"Cassandra lets anybody in", "use PasswordAuthenticator",
 	},
 	{
-		regexp.MustCompile(`^\s*auth-enabled\s*=\s*false\b`), nil,
+		pattern(`^\s*auth-enabled\s*=\s*false\b`), nil,
 		"InfluxDB serves everybody", "write auth-enabled = true",
 	},
 }
@@ -65,30 +65,30 @@ type openProgram struct {
 	name string
 	// closed is found in the call, or, where anywhere is set, in any file of the
 	// pack, when the service asks for a password or listens to nobody.
-	closed       *regexp.Regexp
+	closed       func() *regexp.Regexp
 	anywhere     bool
 	reason, mend string
 }
 
 var openPrograms = []openProgram{
 	{
-		"redis-server", regexp.MustCompile(`requirepass|aclfile|ACL SETUSER|user default`), true,
+		"redis-server", pattern(`requirepass|aclfile|ACL SETUSER|user default`), true,
 		"redis gets no password: nothing in the pack sets requirepass or users", "set requirepass, or aclfile, from the secret",
 	},
 	{
-		"mongod", regexp.MustCompile(`--auth\b|--keyFile\b|authorization\s*:\s*["']?enabled`), true,
+		"mongod", pattern(`--auth\b|--keyFile\b|authorization\s*:\s*["']?enabled`), true,
 		"mongod serves everybody without --auth", "add --auth, and make the user in bin/build setup",
 	},
 	{
-		"memcached", regexp.MustCompile(`(?:^|\s)-S\b|--enable-sasl|--auth-file|(?:^|\s)-Y\b|(?:-l|--listen)[= ]?127\.`), false,
+		"memcached", pattern(`(?:^|\s)-S\b|--enable-sasl|--auth-file|(?:^|\s)-Y\b|(?:-l|--listen)[= ]?127\.`), false,
 		"memcached serves everybody without -S", "add -S (--enable-sasl), or -Y with a file of users",
 	},
 	{
-		"nats-server", regexp.MustCompile(`authorization|accounts\s*[:{]|--auth\b|--pass\b|operator\s*:`), true,
+		"nats-server", pattern(`authorization|accounts\s*[:{]|--auth\b|--pass\b|operator\s*:`), true,
 		"nats-server serves everybody: nothing in the pack sets an authorization", "write authorization { … } into its configuration",
 	},
 	{
-		"etcd", regexp.MustCompile(`auth\s+enable|--client-cert-auth`), true,
+		"etcd", pattern(`auth\s+enable|--client-cert-auth`), true,
 		"etcd serves everybody: nothing in the pack enables its authentication", "run etcdctl auth enable",
 	},
 }
@@ -96,8 +96,8 @@ var openPrograms = []openProgram{
 // skipGrants is how MariaDB and MySQL let everybody do everything, which is fine
 // for a moment that nobody can reach.
 var (
-	skipGrants = regexp.MustCompile(`skip[-_]grant[-_]tables`)
-	unreached  = regexp.MustCompile(`skip[-_]networking|--bootstrap|bind-address=127\.`)
+	skipGrants = pattern(`skip[-_]grant[-_]tables`)
+	unreached  = pattern(`skip[-_]networking|--bootstrap|bind-address=127\.`)
 )
 
 // checkServices looks for services that serve everybody.
@@ -142,15 +142,15 @@ func (c *checker) checkSetting(at place, line, all string) {
 		return
 	}
 	for _, setting := range openSettings {
-		found := setting.form.FindStringIndex(line)
-		if found == nil || setting.unless != nil && setting.unless.MatchString(all) {
+		found := setting.form().FindStringIndex(line)
+		if found == nil || setting.unless != nil && setting.unless().MatchString(all) {
 			continue
 		}
 		at.column = found[0] + 1 + len(line[found[0]:]) - len(strings.TrimLeft(line[found[0]:], " \t"))
 		c.findMend(codeOpen, at, setting.reason, setting.mend)
 	}
 	// An option of a program is looked at with the whole call.
-	if found := skipGrants.FindStringIndex(line); found != nil && !strings.Contains(line, "--skip") && !unreached.MatchString(all) {
+	if found := skipGrants().FindStringIndex(line); found != nil && !strings.Contains(line, "--skip") && !unreached().MatchString(all) {
 		at.column = found[0] + 1
 		c.findMend(codeOpen, at, "the database lets everybody do everything", "leave it out")
 	}
@@ -166,7 +166,7 @@ func (c *checker) checkService(s *source, call *syntax.CallExpr, all string) {
 	if !strings.Contains(text, "\r") {
 		text = text[start:end]
 	}
-	if skipGrants.MatchString(text) && !unreached.MatchString(text) {
+	if skipGrants().MatchString(text) && !unreached().MatchString(text) {
 		c.findMend(codeOpen, s.at(call.Pos()), name+" lets everybody do everything",
 			"leave --skip-grant-tables out, or add --skip-networking for a moment of maintenance")
 	}
@@ -175,7 +175,7 @@ func (c *checker) checkService(s *source, call *syntax.CallExpr, all string) {
 		if program.anywhere {
 			where = all
 		}
-		if name == program.name && !program.closed.MatchString(where) && !onlyAsks(call) {
+		if name == program.name && !program.closed().MatchString(where) && !onlyAsks(call) {
 			c.findMend(codeOpen, s.at(call.Pos()), program.reason, program.mend)
 		}
 	}

@@ -63,18 +63,22 @@ func (f *floor) createVolume(ctx context.Context, name string) error {
 	return err
 }
 
-// create makes a container and puts the files into it.
+// create makes a container and puts the files into it, if there are any.
 func (f *floor) create(ctx context.Context, config *container.Config, host *container.HostConfig, files *bytes.Buffer) (string, error) {
 	config.Labels, config.WorkingDir = f.labels, "/service"
 	created, err := f.docker.ContainerCreate(ctx, config, host, nil, nil, "")
 	if err != nil {
 		return "", err
 	}
+	if files == nil {
+		return created.ID, nil
+	}
 	return created.ID, f.docker.CopyToContainer(ctx, created.ID, "/", files, container.CopyToContainerOptions{})
 }
 
-// runToEnd runs the container, reads what it writes, and returns when it ends.
-func (f *floor) runToEnd(ctx context.Context, id string) error {
+// runToEnd runs the container, sends it the input, reads what it writes, and
+// returns when it ends.
+func (f *floor) runToEnd(ctx context.Context, id, input string) error {
 	stream, err := f.attach(ctx, id)
 	if err != nil {
 		return err
@@ -87,6 +91,9 @@ func (f *floor) runToEnd(ctx context.Context, id string) error {
 		_, err := stdcopy.StdCopy(&output, &output, stream.Reader)
 		copied <- err
 	}()
+	if _, err := io.WriteString(stream.Conn, input); err != nil {
+		return err
+	}
 	if err := f.docker.ContainerStart(ctx, id, container.StartOptions{}); err != nil {
 		return err
 	}

@@ -30,6 +30,15 @@ set +a
 exec "$@"
 `
 
+// receive takes the instance's environment from the standard input, up to an empty
+// line, and becomes the command.
+const receive = `mkdir -p /etc/servicepack
+printf %s "$1" >` + entrypointPath + `
+shift
+(umask 077; while read -r line && [ -n "$line" ]; do echo "$line"; done >` + environmentPath + `)
+exec /bin/sh ` + entrypointPath + ` "$@"
+`
+
 // firstStart sets an instance up and then, when it has been committed, becomes
 // its service.
 const firstStart = `SVP_PHASE=setup bin/build setup </dev/null || exit
@@ -48,6 +57,10 @@ done`
 
 func withEnvironment(command ...string) []string {
 	return append([]string{"/bin/sh", entrypointPath}, command...)
+}
+
+func receiving(command ...string) []string {
+	return append([]string{"/bin/sh", "-c", receive, "sh", entrypoint}, command...)
 }
 
 func (p *pack) secretFiles() (*bytes.Buffer, error) {
@@ -76,13 +89,9 @@ func (f *floor) setup(ctx context.Context, p pack, cache, base, reference string
 	if err := f.createVolume(ctx, cache); err != nil {
 		return err
 	}
-	files, err := p.secretFiles()
-	if err != nil {
-		return err
-	}
 	return f.script(ctx, script{
-		image: base, command: withEnvironment("bin/build", "setup"), cache: cache, phase: "setup", files: files,
-		shm: p.shm, reference: reference,
+		image: base, command: receiving("bin/build", "setup"), cache: cache, phase: "setup",
+		input: p.environment + "\n", shm: p.shm, reference: reference,
 	})
 }
 
@@ -91,18 +100,20 @@ type script struct {
 	image, cache, phase, reference string
 	command                        []string
 	files                          *bytes.Buffer
+	input                          string
 	shm                            int64
 }
 
 func (f *floor) script(ctx context.Context, s script) error {
 	id, err := f.create(ctx, &container.Config{
 		Image: s.image, Entrypoint: s.command,
-		Env: []string{"SVP_PHASE=" + s.phase, "SVP_CACHE_DIR=" + cachePath},
+		Env:       []string{"SVP_PHASE=" + s.phase, "SVP_CACHE_DIR=" + cachePath},
+		OpenStdin: s.input != "", StdinOnce: true,
 	}, &container.HostConfig{ShmSize: s.shm, Mounts: volumes(map[string]string{s.cache: cachePath})}, s.files)
 	if err != nil {
 		return err
 	}
-	err = f.runToEnd(ctx, id)
+	err = f.runToEnd(ctx, id, s.input)
 	if err == nil {
 		err = f.commit(ctx, id, s.reference)
 	}
@@ -246,10 +257,10 @@ func (f *floor) up(ctx context.Context, p pack, name, base, reference string) er
 	if err != nil {
 		return err
 	}
-	id, err := f.createService(ctx, p, &container.Config{
-		Image: base, Entrypoint: withEnvironment("/bin/sh", "-c", firstStart),
+	id, err := f.create(ctx, &container.Config{
+		Image: base, Entrypoint: receiving("/bin/sh", "-c", firstStart),
 		AttachStdin: true, OpenStdin: true, StdinOnce: true,
-	}, host)
+	}, host, nil)
 	if err != nil {
 		return err
 	}
@@ -260,6 +271,9 @@ func (f *floor) up(ctx context.Context, p pack, name, base, reference string) er
 	}
 	defer stream.Close()
 	_, _ = f.docker.ContainerWait(ctx, id, container.WaitConditionNextExit)
+	if _, err := io.WriteString(stream.Conn, p.environment+"\n"); err != nil {
+		return err
+	}
 	if err := f.docker.ContainerStart(ctx, id, container.StartOptions{}); err != nil {
 		return err
 	}

@@ -104,7 +104,7 @@ func (h *Handler) newPage(title string, s session, content any) page {
 // render writes a page once it is complete, so that a failure can still be told.
 func (h *Handler) render(w http.ResponseWriter, r *http.Request, status int, template string, p page) {
 	var body bytes.Buffer
-	if err := templates.ExecuteTemplate(&body, template, p); err != nil {
+	if err := templates().ExecuteTemplate(&body, template, p); err != nil {
 		h.log.ErrorContext(r.Context(), "dashboard: render a page", "page", template, "error", err)
 		http.Error(w, "The page cannot be shown.", http.StatusInternalServerError)
 		return

@@ -139,7 +139,7 @@ func (h *Handler) liveHTML(ctx context.Context, id string) (string, error) {
 		return "", err
 	}
 	var html bytes.Buffer
-	if err := templates.ExecuteTemplate(&html, "live", view); err != nil {
+	if err := templates().ExecuteTemplate(&html, "live", view); err != nil {
 		return "", fmt.Errorf("render the page: %w", err)
 	}
 	return html.String(), nil

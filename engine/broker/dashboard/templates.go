@@ -8,19 +8,23 @@ import (
 	"html/template"
 	"net/http"
 	"path"
+	"sync"
 	"time"
 )
 
 //go:embed templates static
 var files embed.FS
 
-// templates are parsed once; executing them does not change them.
-var templates = template.Must(template.New("").Funcs(template.FuncMap{
-	"tone":        tone,
-	"formatTime":  formatTime,
-	"machineTime": machineTime,
-	"took":        took,
-}).ParseFS(files, "templates/*.html"))
+// templates are parsed once, when the first page is asked for; executing them does
+// not change them.
+var templates = sync.OnceValue(func() *template.Template {
+	return template.Must(template.New("").Funcs(template.FuncMap{
+		"tone":        tone,
+		"formatTime":  formatTime,
+		"machineTime": machineTime,
+		"took":        took,
+	}).ParseFS(files, "templates/*.html"))
+})
 
 // asset is a static file, with a version that changes when the file does.
 type asset struct {
