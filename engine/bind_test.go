@@ -42,8 +42,8 @@ func TestEndpointsAreAsTheConsumerSeesThem(t *testing.T) {
 		want  []Endpoint
 	}{
 		"on the network":      {onNetwork(found.identity), everywhere},
-		"on the same machine": {fromHost(found.identity, driver.Host{Reachable: true}), everywhere},
-		"on another machine":  {fromHost(found.identity, driver.Host{PublishedAt: "vm"}), []Endpoint{{Host: "vm", Ports: []string{"15432"}, Protocol: "tcp"}}},
+		"on the same machine": {fromHost(found.identity, driver.Reach{Reachable: true}), everywhere},
+		"on another machine":  {fromHost(found.identity, driver.Reach{PublishedAt: "vm"}), []Endpoint{{Host: "vm", Ports: []string{"15432"}, Protocol: "tcp"}}},
 	} {
 		if diff := cmp.Diff(test.want, endpoints(found, test.place)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)

@@ -19,9 +19,9 @@ const bringUpAttempts = 3
 // bringUp makes an instance that exists run: it creates the containers that are
 // missing, starts those that do not run, and waits until all are ready. Nothing
 // of the instance is removed when that fails.
-func (e *Engine) bringUp(ctx context.Context, found *instance, seen *world, host driver.Host, timeout time.Duration) (UpResult, error) {
+func (e *Engine) bringUp(ctx context.Context, found *instance, seen *world, reach driver.Reach, timeout time.Duration) (UpResult, error) {
 	for attempt := 1; ; attempt++ {
-		result, err := e.bringUpSeen(ctx, found, seen, host, timeout)
+		result, err := e.bringUpSeen(ctx, found, seen, reach, timeout)
 		if err == nil || attempt == bringUpAttempts || !e.hasVanished(ctx, found) {
 			return result, err
 		}
@@ -47,7 +47,7 @@ func (e *Engine) hasVanished(ctx context.Context, found *instance) bool {
 	})
 }
 
-func (e *Engine) bringUpSeen(ctx context.Context, found *instance, seen *world, host driver.Host, timeout time.Duration) (UpResult, error) {
+func (e *Engine) bringUpSeen(ctx context.Context, found *instance, seen *world, reach driver.Reach, timeout time.Duration) (UpResult, error) {
 	if err := found.checkVolumes(); err != nil {
 		return UpResult{}, err
 	}
@@ -95,7 +95,7 @@ func (e *Engine) bringUpSeen(ctx context.Context, found *instance, seen *world, 
 	if changed {
 		found.containers = nil
 	}
-	return e.upResult(ctx, found, template, host, false, changed)
+	return e.upResult(ctx, found, template, reach, false, changed)
 }
 
 // checkVolumes refuses to start a service on an empty volume where a full one

@@ -55,7 +55,7 @@ type creation struct {
 	copied    bool   // image is another instance's; its labels tell of that one
 	publish   []PublishOption
 	public    bool
-	host      driver.Host
+	reach     driver.Reach
 	operation plan.Operation
 	timeout   time.Duration // to be ready; 0 means DefaultReadyTimeout
 	temporary bool
@@ -134,7 +134,7 @@ func publishRequests(c creation) []plan.PublishRequest {
 	for _, option := range c.publish {
 		requests = append(requests, plan.PublishRequest(option))
 	}
-	if len(requests) > 0 || c.host.Reachable {
+	if len(requests) > 0 || c.reach.Reachable {
 		return requests
 	}
 	for _, port := range c.service.Ports {

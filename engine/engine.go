@@ -133,6 +133,15 @@ func (e *Engine) host(ctx context.Context) (driver.Host, error) {
 	return d.Host(ctx)
 }
 
+// reach is how instances are reached from here.
+func (e *Engine) reach(ctx context.Context) (driver.Reach, error) {
+	d, err := e.driver(ctx)
+	if err != nil {
+		return driver.Reach{}, err
+	}
+	return d.Reach(ctx, e.config.Network)
+}
+
 func (e *Engine) driver(ctx context.Context) (driver.Driver, error) {
 	asked := time.Now()
 	e.connectMu.Lock()

@@ -78,12 +78,12 @@ func onNetwork(identity plan.Identity) envvar.Placeholders {
 
 // fromHost is how an instance is seen from where svp runs: at its own address
 // where that can be reached, else at its published ports.
-func fromHost(identity plan.Identity, host driver.Host) envvar.Placeholders {
-	if host.Reachable {
+func fromHost(identity plan.Identity, reach driver.Reach) envvar.Placeholders {
+	if reach.Reachable {
 		return onNetwork(identity)
 	}
 	return envvar.Placeholders{
-		IP: host.PublishedAt, Hostname: host.PublishedAt, Name: identity.Name,
+		IP: reach.PublishedAt, Hostname: reach.PublishedAt, Name: identity.Name,
 		Port: func(port int) (int, bool) {
 			for _, published := range identity.Publish {
 				if published.Container.Number == port {

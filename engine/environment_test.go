@@ -63,9 +63,9 @@ func TestTheEnvironmentDependsOnWhoLooks(t *testing.T) {
 		want  string
 	}{
 		"a container on its network":       {onNetwork(identity), "URL=shop@shop(172.20.0.7):5432 80"},
-		"a host that reaches containers":   {fromHost(identity, driver.Host{Reachable: true, PublishedAt: "127.0.0.1"}), "URL=shop@shop(172.20.0.7):5432 80"},
-		"a host that only reaches ports":   {fromHost(identity, driver.Host{PublishedAt: "127.0.0.1"}), "URL=shop@127.0.0.1(127.0.0.1):15432 80"},
-		"somebody with an engine far away": {fromHost(identity, driver.Host{PublishedAt: "db.example"}), "URL=shop@db.example(db.example):15432 80"},
+		"a host that reaches containers":   {fromHost(identity, driver.Reach{Reachable: true, PublishedAt: "127.0.0.1"}), "URL=shop@shop(172.20.0.7):5432 80"},
+		"a host that only reaches ports":   {fromHost(identity, driver.Reach{PublishedAt: "127.0.0.1"}), "URL=shop@127.0.0.1(127.0.0.1):15432 80"},
+		"somebody with an engine far away": {fromHost(identity, driver.Reach{PublishedAt: "db.example"}), "URL=shop@db.example(db.example):15432 80"},
 	} {
 		if got := template.Expand(test.place).Environ(); got[0] != test.want {
 			t.Errorf("%s sees %q, want %q", name, got[0], test.want)

@@ -230,8 +230,8 @@ func (e *Engine) seenFrom(ctx context.Context, identity plan.Identity, view View
 	case ViewNetwork:
 		return onNetwork(identity), nil
 	case ViewHost, "":
-		host, err := e.host(ctx)
-		return fromHost(identity, host), err
+		reach, err := e.reach(ctx)
+		return fromHost(identity, reach), err
 	}
 	return envvar.Placeholders{}, usagef("", "%q is no view: use host or network", view)
 }

@@ -21,10 +21,10 @@ func (e *Engine) startNamed(ctx context.Context, name string, timeout time.Durat
 		return UpResult{}, invalidName(name)
 	}
 	var seen *world
-	var host driver.Host
+	var reach driver.Reach
 	err := parallel(
 		func() (err error) { seen, err = e.observeAndSweep(ctx); return err },
-		func() (err error) { host, err = e.host(ctx); return err },
+		func() (err error) { reach, err = e.reach(ctx); return err },
 	)
 	if err != nil {
 		return UpResult{}, err
@@ -33,7 +33,7 @@ func (e *Engine) startNamed(ctx context.Context, name string, timeout time.Durat
 	if err != nil {
 		return UpResult{}, err
 	}
-	return e.bringUp(ctx, found, seen, host, timeout)
+	return e.bringUp(ctx, found, seen, reach, timeout)
 }
 
 // Stop stops an instance; its containers, volumes and credentials stay.

@@ -42,11 +42,11 @@ func (e *Engine) run(ctx context.Context, o *RunOptions) (result UpResult, err e
 	}
 	var image driver.Image
 	var seen *world
-	var host driver.Host
+	var reach driver.Reach
 	err = parallel(
 		func() (err error) { image, err = e.findInstanceImage(ctx, o.Image); return err },
 		func() (err error) { seen, err = e.observeAndSweep(ctx); return err },
-		func() (err error) { host, err = e.host(ctx); return err },
+		func() (err error) { reach, err = e.reach(ctx); return err },
 	)
 	if err != nil {
 		return UpResult{}, err
@@ -56,7 +56,7 @@ func (e *Engine) run(ctx context.Context, o *RunOptions) (result UpResult, err e
 	}
 	return e.runImage(ctx, image, creation{
 		name: o.Name, image: image.ID, base: image.Labels[driver.LabelBaseImage],
-		publish: o.Publish, public: o.Public, host: host, operation: operation, timeout: o.Timeout,
+		publish: o.Publish, public: o.Public, reach: reach, operation: operation, timeout: o.Timeout,
 	}, seen)
 }
 
@@ -87,7 +87,7 @@ func (e *Engine) runImage(ctx context.Context, image driver.Image, wanted creati
 	if err != nil {
 		return UpResult{}, err
 	}
-	return e.upResult(ctx, made, template, wanted.host, true, true)
+	return e.upResult(ctx, made, template, wanted.reach, true, true)
 }
 
 func (e *Engine) findInstanceImage(ctx context.Context, reference string) (driver.Image, error) {

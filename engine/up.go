@@ -63,24 +63,24 @@ func (e *Engine) up(ctx context.Context, o *UpOptions) (UpResult, error) {
 	}
 	var described pack.Descriptor
 	var seen *world
-	var host driver.Host
+	var reach driver.Reach
 	err = parallel(
 		func() (err error) { described, err = opened.Describe(ctx); return err },
 		func() (err error) { seen, err = e.observeAndSweep(ctx); return err },
-		func() (err error) { host, err = e.host(ctx); return err },
+		func() (err error) { reach, err = e.reach(ctx); return err },
 	)
 	if err != nil {
 		return UpResult{}, firstOfPack(err)
 	}
-	return e.upDescribed(ctx, *o, opened.Dir, described, seen, host)
+	return e.upDescribed(ctx, *o, opened.Dir, described, seen, reach)
 }
 
 // upDescribed brings up what is there, or makes what is not; when another
 // command is at it, it waits and looks again.
-func (e *Engine) upDescribed(ctx context.Context, o UpOptions, dir *pack.Dir, described pack.Descriptor, seen *world, host driver.Host) (UpResult, error) {
+func (e *Engine) upDescribed(ctx context.Context, o UpOptions, dir *pack.Dir, described pack.Descriptor, seen *world, reach driver.Reach) (UpResult, error) {
 	for {
 		if found := seen.instance(o.Name); found != nil {
-			return e.upExisting(ctx, o, described, found, seen, host)
+			return e.upExisting(ctx, o, described, found, seen, reach)
 		}
 		if err := seen.checkReadable(o.Name); err != nil {
 			return UpResult{}, err
@@ -92,7 +92,7 @@ func (e *Engine) upDescribed(ctx context.Context, o UpOptions, dir *pack.Dir, de
 			}
 			continue
 		}
-		result, err := e.upNew(ctx, o, dir, described, seen, host)
+		result, err := e.upNew(ctx, o, dir, described, seen, reach)
 		if !errors.Is(err, driver.ErrNameInUse) {
 			return result, err
 		}
@@ -112,7 +112,7 @@ func (e *Engine) awaitInstance(ctx context.Context, name string) (*world, error)
 	return e.awaitContainer(ctx, plan.ContainerName(name))
 }
 
-func (e *Engine) upExisting(ctx context.Context, o UpOptions, described pack.Descriptor, found *instance, seen *world, host driver.Host) (UpResult, error) {
+func (e *Engine) upExisting(ctx context.Context, o UpOptions, described pack.Descriptor, found *instance, seen *world, reach driver.Reach) (UpResult, error) {
 	if found.service.Pack != described.Name {
 		return UpResult{}, fmt.Errorf("%w: it is a %s", ErrInstanceExists, found.service.Pack)
 	}
@@ -125,10 +125,10 @@ func (e *Engine) upExisting(ctx context.Context, o UpOptions, described pack.Des
 	if o.Plan != "" && o.Plan != found.service.Plan || len(o.Parameters) > 0 {
 		e.warn(fmt.Sprintf("%s exists already: its plan and parameters stay as they are; svp update changes them", o.Name))
 	}
-	return e.bringUp(ctx, found, seen, host, o.Timeout)
+	return e.bringUp(ctx, found, seen, reach, o.Timeout)
 }
 
-func (e *Engine) upNew(ctx context.Context, o UpOptions, dir *pack.Dir, described pack.Descriptor, seen *world, host driver.Host) (UpResult, error) {
+func (e *Engine) upNew(ctx context.Context, o UpOptions, dir *pack.Dir, described pack.Descriptor, seen *world, reach driver.Reach) (UpResult, error) {
 	service, err := serviceIn(described, o.Plan, o.Parameters)
 	if err != nil {
 		return UpResult{}, err
@@ -150,7 +150,7 @@ func (e *Engine) upNew(ctx context.Context, o UpOptions, dir *pack.Dir, describe
 	}
 	wanted := creation{
 		name: o.Name, service: service, template: template, image: base.ID, base: base.ID, firstTime: true,
-		publish: o.Publish, public: o.Public, host: host, operation: operation, timeout: o.Timeout,
+		publish: o.Publish, public: o.Public, reach: reach, operation: operation, timeout: o.Timeout,
 		temporary: o.Temporary,
 	}
 	if e.config.CABundle != "" {
@@ -171,7 +171,7 @@ func (e *Engine) upNew(ctx context.Context, o UpOptions, dir *pack.Dir, describe
 	if err != nil {
 		return UpResult{}, err
 	}
-	return e.upResult(ctx, made, template, host, true, true)
+	return e.upResult(ctx, made, template, reach, true, true)
 }
 
 // serviceIn is the pack's service in that plan, with the parameters given.
@@ -196,7 +196,7 @@ func baseService(described pack.Descriptor, chosen plan.Service) plan.Service {
 }
 
 // upResult tells of an instance that runs.
-func (e *Engine) upResult(ctx context.Context, i *instance, template envvar.Set, host driver.Host, created, changed bool) (UpResult, error) {
+func (e *Engine) upResult(ctx context.Context, i *instance, template envvar.Set, reach driver.Reach, created, changed bool) (UpResult, error) {
 	d, err := e.driver(ctx)
 	if err != nil {
 		return UpResult{}, err
@@ -208,7 +208,7 @@ func (e *Engine) upResult(ctx context.Context, i *instance, template envvar.Set,
 		}
 	}
 	return UpResult{
-		Instance: i.public(), Env: template.Expand(fromHost(i.identity, host)),
+		Instance: i.public(), Env: template.Expand(fromHost(i.identity, reach)),
 		Service: describe(i.identity.Name, i.service), Created: created, Changed: changed,
 	}, nil
 }

@@ -43,10 +43,10 @@ func (e *Engine) update(ctx context.Context, o UpdateOptions) (result UpResult, 
 		return UpResult{}, invalidName(o.Name)
 	}
 	var seen *world
-	var host driver.Host
+	var reach driver.Reach
 	err = parallel(
 		func() (err error) { seen, err = e.observeAndSweep(ctx); return err },
-		func() (err error) { host, err = e.host(ctx); return err },
+		func() (err error) { reach, err = e.reach(ctx); return err },
 	)
 	if err != nil {
 		return UpResult{}, err
@@ -76,7 +76,7 @@ func (e *Engine) update(ctx context.Context, o UpdateOptions) (result UpResult, 
 		return UpResult{}, err
 	}
 	return e.updateLocked(ctx, o, change{
-		found: found, host: host, timeout: o.Timeout, scratch: scratch, operation: operation,
+		found: found, reach: reach, timeout: o.Timeout, scratch: scratch, operation: operation,
 	}, seen)
 }
 
@@ -99,7 +99,7 @@ func (e *Engine) updateLocked(ctx context.Context, o UpdateOptions, c change, se
 		return UpResult{}, err
 	}
 	if c.wanted.SamePlan(c.found.service) && maps.Equal(c.wanted.Given, c.found.service.Given) {
-		return e.bringUp(ctx, c.found, seen, c.host, o.Timeout)
+		return e.bringUp(ctx, c.found, seen, c.reach, o.Timeout)
 	}
 	return e.change(ctx, c, seen)
 }
@@ -185,7 +185,7 @@ func (e *Engine) checkStorage(ctx context.Context, found *instance, wanted plan.
 type change struct {
 	found   *instance
 	wanted  plan.Service
-	host    driver.Host
+	reach   driver.Reach
 	timeout time.Duration
 	// scratch is a container of the record's files.
 	scratch   string
@@ -207,7 +207,7 @@ func (e *Engine) change(ctx context.Context, c change, seen *world) (UpResult, e
 	var result UpResult
 	if err == nil {
 		c.found.service, c.found.image = c.wanted, recorded
-		result, err = e.bringUp(ctx, c.found, seen, c.host, c.timeout)
+		result, err = e.bringUp(ctx, c.found, seen, c.reach, c.timeout)
 	}
 	if err != nil {
 		e.revert(ctx, before, recorded.ID)
@@ -267,11 +267,11 @@ func (e *Engine) putBack(ctx context.Context, before instance) error {
 	if before.state() != StateRunning {
 		return e.removeContainers(ctx, found)
 	}
-	host, err := e.host(ctx)
+	reach, err := e.reach(ctx)
 	if err != nil {
 		return err
 	}
-	_, err = e.bringUp(ctx, found, seen, host, 0)
+	_, err = e.bringUp(ctx, found, seen, reach, 0)
 	return err
 }
 

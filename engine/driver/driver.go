@@ -18,6 +18,9 @@ type Driver interface {
 	// Host describes the host; it is the cheapest call that proves that the
 	// host answers.
 	Host(ctx context.Context) (Host, error)
+	// Reach is the part of Host that commands need, and is found out faster where
+	// the network is there: one that containers are in.
+	Reach(ctx context.Context, network string) (Reach, error)
 	Images
 	Containers
 	Volumes

@@ -11,6 +11,11 @@ type Host struct {
 	Name     string // the host's own name
 	Engine   string // name and version of the engine, as "Docker 20.10.24"
 	Endpoint string // where it was reached, as "unix:///var/run/docker.sock"
+	Reach
+}
+
+// Reach is how what runs on a host is reached from here.
+type Reach struct {
 	// PublishedAt is the host name or address at which a port published on
 	// the host's loopback or public interface is reached from here.
 	PublishedAt string

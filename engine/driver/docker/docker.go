@@ -7,10 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"net/url"
 	"os"
-	"runtime"
-	"slices"
 	"strings"
 	"time"
 
@@ -108,43 +105,6 @@ func seenThrough(ctx context.Context) (context.Context, context.CancelFunc, erro
 
 // Close releases the connections to the engine.
 func (d *Driver) Close() error { return d.client.Close() }
-
-// Host describes the engine's host.
-func (d *Driver) Host(ctx context.Context) (driver.Host, error) {
-	info, err := d.client.Info(ctx)
-	if err != nil {
-		return driver.Host{}, fmt.Errorf("describe docker host: %w", mapError(ctx, err))
-	}
-	engine := "Docker "
-	if podman, err := d.isPodman(ctx); err != nil {
-		return driver.Host{}, err
-	} else if podman {
-		engine = "Podman "
-	}
-	host := driver.Host{
-		Name:        info.Name,
-		Engine:      engine + info.ServerVersion,
-		Endpoint:    d.endpoint.Host,
-		PublishedAt: publishedAt(d.endpoint.Host),
-	}
-	local := strings.HasPrefix(d.endpoint.Host, "unix://") && runtime.GOOS == "linux"
-	rootless := slices.ContainsFunc(info.SecurityOptions, func(option string) bool {
-		return strings.Contains(option, "name=rootless")
-	})
-	desktop := strings.Contains(info.OperatingSystem, "Docker Desktop")
-	host.Reachable = local && !rootless && !desktop
-	return host, nil
-}
-
-// publishedAt is where the engine's published ports are reached: at this
-// machine's loopback, or at the host that the endpoint names.
-func publishedAt(endpoint string) string {
-	parsed, err := url.Parse(endpoint)
-	if err != nil || parsed.Hostname() == "" || parsed.Scheme == "unix" || parsed.Scheme == "npipe" {
-		return "127.0.0.1"
-	}
-	return parsed.Hostname()
-}
 
 // Endpoint says where an engine is and how to prove who we are.
 type Endpoint struct {

@@ -56,6 +56,30 @@ func TestHostIsDescribed(t *testing.T) {
 	}
 }
 
+// What is seen from here, without asking the engine, is what the engine says.
+func TestReachIsThatOfTheHost(t *testing.T) {
+	d := connect(t)
+	host, err := d.Host(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := "svp-test-reach-" + strings.ToLower(rand.Text())
+	if _, err := d.EnsureNetwork(t.Context(), name, nil); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := d.RemoveNetwork(context.WithoutCancel(t.Context()), name); err != nil {
+			t.Error(err)
+		}
+	}()
+	for _, network := range []string{name, name + "-none"} {
+		reach, err := d.Reach(t.Context(), network)
+		if err != nil || reach != host.Reach {
+			t.Errorf("by network %s: %+v, %v; want %+v", network, reach, err, host.Reach)
+		}
+	}
+}
+
 func TestAHostThatIsAwayIsUnavailableSoon(t *testing.T) {
 	silent, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {

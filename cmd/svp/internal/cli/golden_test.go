@@ -83,7 +83,7 @@ func TestDocuments(t *testing.T) {
 			w.fake.instances = goldenInstances()
 			w.fake.usage = map[string]int64{"shop": 7864320}
 			w.fake.host = driver.Host{
-				Name: "vm", Engine: "Docker 20.10.24", Endpoint: "unix:///var/run/docker.sock", PublishedAt: "127.0.0.1", Reachable: true,
+				Name: "vm", Engine: "Docker 20.10.24", Endpoint: "unix:///var/run/docker.sock", Reach: driver.Reach{PublishedAt: "127.0.0.1", Reachable: true},
 			}
 			w.fake.images = []engine.OSImage{
 				{Name: "debian/12", Reference: "debian:12", Present: true, ID: "sha256:3", Size: 74500000, Bootstrap: true},
