@@ -276,6 +276,6 @@ func (e *Engine) buildBase(ctx context.Context, request baseRequest, base plan.B
 	return e.buildImage(ctx, imageBuild{
 		phase: "base", subject: request.service.Pack, script: "bin/build base",
 		container: base.Container, commit: base.Commit,
-		files: packEntries(request.pack), authorities: authorities, dependencies: dependencies,
+		files: append(fileEntries([]plan.File{plan.ConfigFolder()}), packEntries(request.pack)...), authorities: authorities, dependencies: dependencies,
 	})
 }

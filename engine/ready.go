@@ -18,12 +18,14 @@ import (
 const stayUp = time.Second
 
 // probeLoop repeats a command in the container until it succeeds; $1 is the
-// number of seconds after which it gives up. One exec that loops is an order of
-// magnitude faster to notice than an exec for each attempt.
-const probeLoop = `end=$(($(date +%s) + $1))
+// number of seconds after which it gives up, which begin when it first fails. One
+// exec that loops is an order of magnitude faster to notice than an exec for each
+// attempt.
+const probeLoop = `seconds=$1 end=
 shift
 until "$@"; do
-	[ "$(date +%s)" -lt "$end" ] || exit 1
+	now=$(date +%s)
+	[ "$now" -lt "${end:=$((now + seconds))}" ] || exit 1
 	sleep 0.03
 done`
 

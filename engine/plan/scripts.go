@@ -43,25 +43,26 @@ exec "$@"
 
 // receive takes the files of a container that waits for them on its standard
 // input, as Delivery writes them: so they get into it without the engine having to
-// mount it, and without anybody seeing them in an argument. It needs nothing but a
-// shell, whose umask it leaves as it was.
-const receive = `mask=$(umask)
-umask 077
-while :; do
-	IFS=' ' read -r mode path content || {
+// mount it, and without anybody seeing them in an argument. It starts no program,
+// and leaves the umask that containers have.
+const receive = `while :; do
+	IFS=' ' read -r mask path content || {
 		echo "the connection to svp ended before the files were here" >&2
 		exit "$unsent"
 	}
-	[ "$mode" != end ] || break
-	{ printf %b "$content" >"$path" && chmod "$mode" "$path"; } || exit 125
+	[ "$mask" != end ] || break
+	umask "$mask"
+	printf %b "$content" >"$path" || exit 125
 done
-umask "$mask"
+umask 022
+`
+
+const makeConfigDir = `[ -d ` + configDir + ` ] || mkdir -p ` + configDir + ` || exit 125
 `
 
 // receiveScript becomes the command when the files are there. It fails when they
 // do not come, and so does the image that is being made.
-const receiveScript = `mkdir -p ` + configDir + ` || exit 125
-unsent=125
+const receiveScript = makeConfigDir + `unsent=125
 ` + receive + `exec "$@" </dev/null
 `
 
@@ -72,7 +73,7 @@ unsent=125
 // status 0: so it ends where svp will not go on.
 const receiveOnceScript = `if [ ! -e ` + setUpMark + ` ]; then
 	[ ! -e ` + begunMark + ` ] || exit 0
-	mkdir -p ` + configDir + ` && : >` + begunMark + ` || exit 125
+	` + makeConfigDir + `	: >` + begunMark + ` || exit 125
 	unsent=0
 	` + receive + `fi
 exec "$@"
@@ -93,10 +94,12 @@ cd ` + ServiceDir + ` || exit 125
 if [ ! -e ` + setUpMark + ` ]; then
 	(
 		while [ "$1" != -- ]; do export "$1"; shift; done
-		mkdir -p "$SVP_CACHE_DIR"
+		[ -d "$SVP_CACHE_DIR" ] || mkdir -p "$SVP_CACHE_DIR"
 		bin/build setup </dev/null >&2
 	) || exit
-	rm -rf ` + CacheDir + `
+	for cached in ` + CacheDir + `/* ` + CacheDir + `/.[!.]* ` + CacheDir + `/..?*; do
+		[ ! -e "$cached" ] && [ ! -L "$cached" ] || { rm -rf ` + CacheDir + `; break; }
+	done
 	: >` + setUpMark + `
 	echo "$token"
 	read -r go || exit 0
@@ -116,12 +119,15 @@ type File struct {
 	Content string
 }
 
+// ConfigFolder is where svp's files are in a container.
+func ConfigFolder() File { return File{Path: configDir, Mode: fs.ModeDir | 0o755} }
+
 // EntrypointFiles are the files that the entry points of svp's containers need.
 func EntrypointFiles() []File {
 	return []File{
-		{Path: configDir, Mode: fs.ModeDir | 0o755},
-		{Path: entrypointFile, Mode: 0o755, Content: entrypointScript},
-		{Path: firstStartFile, Mode: 0o755, Content: firstStartScript},
+		ConfigFolder(),
+		{Path: entrypointFile, Mode: 0o644, Content: entrypointScript},
+		{Path: firstStartFile, Mode: 0o644, Content: firstStartScript},
 	}
 }
 
@@ -150,16 +156,16 @@ func receiving(script string, command ...string) []string {
 }
 
 // Delivery is what a container that receives files is sent on its standard input,
-// before anything else: a line of mode, path and content for each file, whose
-// folder is there already. It is made of printable ASCII, because shells differ in
-// what else they read unchanged.
+// before anything else: a line of umask, path and content for each file, none of
+// which is a program. Their folder is there already. All of it is printable ASCII,
+// because shells differ in what else they read unchanged.
 func Delivery(files []File) []byte {
 	var delivery bytes.Buffer
 	for _, file := range files {
 		if file.Mode.IsDir() {
 			continue
 		}
-		fmt.Fprintf(&delivery, "%o %s ", file.Mode.Perm(), file.Path)
+		fmt.Fprintf(&delivery, "%o %s ", 0o666&^file.Mode.Perm(), file.Path)
 		for _, char := range []byte(file.Content) {
 			if char <= ' ' || char > '~' || char == '\\' {
 				fmt.Fprintf(&delivery, `\0%03o`, char)
