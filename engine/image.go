@@ -35,7 +35,12 @@ func (e *Engine) buildImage(ctx context.Context, build imageBuild) (image string
 	if err != nil {
 		return "", err
 	}
-	defer func() { err = e.removeAfter(ctx, id, err) }()
+	removed := false
+	defer func() {
+		if !removed {
+			err = e.removeAfter(ctx, id, err)
+		}
+	}()
 	step := e.beginPhase(build.phase, build.subject, build.hidden)
 	defer func() { err = step.end(causeOf(ctx, err)) }()
 	if len(build.files) > 0 {
@@ -58,29 +63,53 @@ func (e *Engine) buildImage(ctx context.Context, build imageBuild) (image string
 	if exit.Code != 0 {
 		return "", &ScriptError{Script: build.script, Status: exit.Code, OutOfMemory: exit.OutOfMemory}
 	}
-	return e.commitNamed(ctx, id, build.commit)
+	image, err = e.commitUnnamed(ctx, id, build.commit)
+	if err != nil {
+		return "", err
+	}
+	removed = true
+	return image, parallel(
+		func() error { return e.name(ctx, image, build.commit.Reference) },
+		func() error { return e.removeAfter(ctx, id, nil) },
+	)
 }
 
 // commitNamed makes an image of the container and then gives it its name. The host
 // finishes a commit that nobody waits for, and an interrupted build names nothing.
 func (e *Engine) commitNamed(ctx context.Context, container string, spec driver.CommitSpec) (string, error) {
+	image, err := e.commitUnnamed(ctx, container, spec)
+	if err != nil {
+		return "", err
+	}
+	if err := e.name(ctx, image, spec.Reference); err != nil {
+		return "", err
+	}
+	return image, nil
+}
+
+func (e *Engine) commitUnnamed(ctx context.Context, container string, spec driver.CommitSpec) (string, error) {
 	d, err := e.driver(ctx)
 	if err != nil {
 		return "", err
 	}
-	reference := spec.Reference
 	spec.Reference = ""
-	image, err := d.Commit(context.WithoutCancel(ctx), container, spec)
-	if err != nil {
-		return "", err
-	}
+	return d.Commit(context.WithoutCancel(ctx), container, spec)
+}
+
+// name names a new image, if it is to have a name; when that fails, the image is
+// removed.
+func (e *Engine) name(ctx context.Context, image, reference string) error {
 	if reference == "" {
-		return image, nil
+		return nil
+	}
+	d, err := e.driver(ctx)
+	if err != nil {
+		return err
 	}
 	if err := d.TagImage(ctx, image, reference); err != nil {
-		return "", errors.Join(err, e.discardImage(ctx, image))
+		return errors.Join(err, e.discardImage(ctx, image))
 	}
-	return image, nil
+	return nil
 }
 
 // discardImage removes an image that is of no use, also when the operation's
