@@ -27,7 +27,6 @@ const (
 
 	configDir      = "/etc/servicepack"
 	entrypointFile = "/etc/servicepack/entrypoint"
-	firstStartFile = "/etc/servicepack/first-start"
 	begunMark      = "/etc/servicepack/begun"
 	setUpMark      = "/etc/servicepack/set-up"
 )
@@ -66,27 +65,21 @@ const receiveScript = makeConfigDir + `unsent=125
 ` + receive + `exec "$@" </dev/null
 `
 
-// receiveOnceScript is receiveScript for a container that is started again, which
-// has its files then.
+// firstStartScript receives the files of an instance and sets it up in the
+// container that then becomes its service. $1 is what it prints when the set-up is
+// done and the container can be committed, on a standard output that is its alone;
+// then it waits for a line. When svp is killed meanwhile, the input ends and so does
+// the container. At every later start there is only the service.
 //
 // A host that restarts containers from the start leaves alone what ends with
 // status 0: so it ends where svp will not go on.
-const receiveOnceScript = `if [ ! -e ` + setUpMark + ` ]; then
+const firstStartScript = `token=$1
+shift
+if [ ! -e ` + setUpMark + ` ]; then
 	[ ! -e ` + begunMark + ` ] || exit 0
 	` + makeConfigDir + `	: >` + begunMark + ` || exit 125
 	unsent=0
 	` + receive + `fi
-exec "$@"
-`
-
-// firstStartScript sets an instance up in the container that then becomes its
-// service. $1 is what it prints when the set-up is done and the container can be
-// committed, on a standard output that is its alone; then it waits for a line.
-// When svp is killed meanwhile, the input ends and so does the container. At every
-// later start there is only the service.
-const firstStartScript = `#!/bin/sh
-token=$1
-shift
 set -a
 . ` + EnvironmentFile + `
 set +a
@@ -127,7 +120,6 @@ func EntrypointFiles() []File {
 	return []File{
 		ConfigFolder(),
 		{Path: entrypointFile, Mode: 0o644, Content: entrypointScript},
-		{Path: firstStartFile, Mode: 0o644, Content: firstStartScript},
 	}
 }
 
@@ -146,13 +138,13 @@ func withVariables(variables []string, command ...string) []string {
 }
 
 func firstStartCommand(token string, variables, command []string) []string {
-	all := receiving(receiveOnceScript, "/bin/sh", firstStartFile, token)
-	return append(append(append(all, variables...), "--"), command...)
+	all := append([]string{"/bin/sh", "-c", firstStartScript, "sh", token}, variables...)
+	return append(append(all, "--"), command...)
 }
 
-// receiving is the command behind a script that receives files first.
-func receiving(script string, command ...string) []string {
-	return append([]string{"/bin/sh", "-c", script, "sh"}, command...)
+// receiving is a command that receives its files first.
+func receiving(command ...string) []string {
+	return append([]string{"/bin/sh", "-c", receiveScript, "sh"}, command...)
 }
 
 // Delivery is what a container that receives files is sent on its standard input,

@@ -215,7 +215,7 @@ func TestADeliveryArrivesByteForByte(t *testing.T) {
 			{Path: c.path(configDir + "/all"), Mode: 0o600, Content: everyByte()},
 			{Path: c.path(configDir + "/none"), Mode: 0o644},
 		}
-		words := receiving(receiveScript, "sh", "-c", "umask; cat")
+		words := receiving("sh", "-c", "umask; cat")
 		command := c.command(t, append(shell, words[1:]...))
 		command.Stdin = bytes.NewReader(append(Delivery(files), "more"...))
 		if output, err := command.CombinedOutput(); err != nil || !strings.HasSuffix(string(output), "22\n") {
@@ -236,7 +236,7 @@ func TestADeliveryArrivesByteForByte(t *testing.T) {
 func TestASetUpWithoutItsFilesFails(t *testing.T) {
 	c := newContainer(t, nil)
 	delivery := Delivery(c.files(shopEnvironment))
-	command := c.command(t, receiving(receiveScript, "echo", "set up"))
+	command := c.command(t, receiving("echo", "set up"))
 	command.Stdin = bytes.NewReader(delivery[:len(delivery)/2])
 	if output, err := command.Output(); len(output) > 0 || status(t, err) != 125 {
 		t.Errorf("%q, %v; want status 125 alone", output, err)

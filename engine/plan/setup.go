@@ -43,7 +43,7 @@ func PlanSetup(in SetupInput) (Setup, error) {
 		variables = append(variables, caVariables()...)
 		mounts = append(mounts, driver.Mount{Volume: in.CAVolume, Path: CADir})
 	}
-	command := receiving(receiveScript, ScriptCommand(withVariables(variables, script("build"), "setup")...)...)
+	command := receiving(ScriptCommand(withVariables(variables, script("build"), "setup")...)...)
 	return Setup{
 		CacheVolume: cache,
 		CacheLabels: cacheLabels,

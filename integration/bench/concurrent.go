@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os/exec"
 	"slices"
 	"sync"
 	"time"
@@ -24,11 +25,9 @@ func (b *bench) concurrent(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var peaks []int64
 	svp := func(ctx context.Context) (time.Duration, error) {
 		b.doing("%d × svp up", concurrency)
-		took, more, err := b.upAtOnce(ctx, p)
-		peaks = append(peaks, more...)
+		took, _, err := b.upAtOnce(ctx, p, finish)
 		return took, err
 	}
 	floor := func(ctx context.Context) (time.Duration, error) {
@@ -36,6 +35,11 @@ func (b *bench) concurrent(ctx context.Context) error {
 		return b.floorAtOnce(ctx, p, made.floor)
 	}
 	svps, floors, err := alternate(ctx, max(1, b.pairs/2), svp, floor)
+	if err != nil {
+		return err
+	}
+	b.doing("%d × svp up: memory", concurrency)
+	_, peaks, err := b.upAtOnce(ctx, p, finishWeighed)
 	if err != nil {
 		return err
 	}
@@ -52,8 +56,9 @@ func (b *bench) concurrent(ctx context.Context) error {
 
 func megabytes(bytes int64) string { return fmt.Sprintf("%.1f MB", float64(bytes)/1e6) }
 
-// upAtOnce also returns the memory that each process needed at most.
-func (b *bench) upAtOnce(ctx context.Context, p pack) (took time.Duration, peaks []int64, err error) {
+// upAtOnce also returns the memory that each process needed at most, where finish
+// weighs it.
+func (b *bench) upAtOnce(ctx context.Context, p pack, finish func(*exec.Cmd) (finished, error)) (took time.Duration, peaks []int64, err error) {
 	names := make([]string, concurrency)
 	for i := range names {
 		names[i] = b.name("at-once")
@@ -66,7 +71,7 @@ func (b *bench) upAtOnce(ctx context.Context, p pack) (took time.Duration, peaks
 	peaks = make([]int64, concurrency)
 	took, err = timed(func() error {
 		return atOnce(func(i int) error {
-			done, err := b.svp(ctx, "up", p.dir, names[i])
+			done, err := finish(b.svpCommand(ctx, "up", p.dir, names[i]))
 			peaks[i] = done.peak
 			return err
 		})

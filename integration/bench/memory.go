@@ -8,8 +8,7 @@ import (
 	"time"
 )
 
-// memoryInterval is how often the memory of a process is looked at: seldom
-// enough to cost the process nothing.
+// memoryInterval is how often the memory of a process is looked at.
 const memoryInterval = 25 * time.Millisecond
 
 // peakMemory returns how much memory the process has needed at most, in bytes.

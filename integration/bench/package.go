@@ -159,7 +159,7 @@ func (p *packaging) installByOthers(ctx context.Context) (time.Duration, error) 
 }
 
 func (p *packaging) ours(ctx context.Context, args ...string) (time.Duration, error) {
-	done, err := p.svp(ctx, args...)
+	done, err := finishWeighed(p.svpCommand(ctx, args...))
 	p.memory = max(p.memory, done.peak)
 	return done.took, err
 }

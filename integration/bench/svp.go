@@ -16,7 +16,7 @@ import (
 type finished struct {
 	stdout []byte
 	took   time.Duration
-	peak   int64 // bytes of memory
+	peak   int64 // bytes of memory, where it was weighed
 }
 
 // svp runs the program that is measured.
@@ -47,13 +47,14 @@ func (b *bench) command(ctx context.Context, program string, args ...string) *ex
 // finish runs the command to its end; the error of one that fails has the end of
 // what it said.
 func finish(command *exec.Cmd) (finished, error) {
-	var stdout, stderr bytes.Buffer
-	command.Stdout, command.Stderr = &stdout, &stderr
+	return finishWith(command, func() error { return command.Wait() })
+}
+
+// finishWeighed also watches the memory of the command, which takes processor time
+// from it.
+func finishWeighed(command *exec.Cmd) (finished, error) {
 	var peak int64
-	took, err := timed(func() error {
-		if err := command.Start(); err != nil {
-			return err
-		}
+	done, err := finishWith(command, func() error {
 		ended := make(chan struct{})
 		observed := make(chan int64)
 		go func() { observed <- peakMemory(command.Process.Pid, ended) }()
@@ -62,10 +63,23 @@ func finish(command *exec.Cmd) (finished, error) {
 		peak = <-observed
 		return err
 	})
+	done.peak = peak
+	return done, err
+}
+
+func finishWith(command *exec.Cmd, wait func() error) (finished, error) {
+	var stdout, stderr bytes.Buffer
+	command.Stdout, command.Stderr = &stdout, &stderr
+	took, err := timed(func() error {
+		if err := command.Start(); err != nil {
+			return err
+		}
+		return wait()
+	})
 	if err != nil {
 		return finished{}, fmt.Errorf("%s: %w: %s", strings.Join(command.Args, " "), err, lastLines(stderr.String()))
 	}
-	return finished{stdout: stdout.Bytes(), took: took, peak: peak}, nil
+	return finished{stdout: stdout.Bytes(), took: took}, nil
 }
 
 func lastLines(text string) string {

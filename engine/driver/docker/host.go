@@ -28,10 +28,10 @@ func (d *Driver) Host(ctx context.Context) (driver.Host, error) {
 		engine = "Podman "
 	}
 	host := driver.Host{
-		Name:        info.Name,
-		Engine:      engine + info.ServerVersion,
-		Endpoint:    d.endpoint.Host,
-		Reach:       driver.Reach{PublishedAt: publishedAt(d.endpoint.Host)},
+		Name:     info.Name,
+		Engine:   engine + info.ServerVersion,
+		Endpoint: d.endpoint.Host,
+		Reach:    driver.Reach{PublishedAt: publishedAt(d.endpoint.Host)},
 	}
 	rootless := slices.ContainsFunc(info.SecurityOptions, func(option string) bool {
 		return strings.Contains(option, "name=rootless")
