@@ -30,7 +30,7 @@ func (b *bench) cached(ctx context.Context) error {
 			continue
 		}
 		t.compared(svp, docker, p.name)
-		b.judgeRatio(p.name+": cached build", svp.median().Seconds(), docker.median().Seconds(), cachedRatio)
+		b.judgeSamples(p.name+": cached build", svp, docker, cachedRatio)
 	}
 	return nil
 }

@@ -97,7 +97,7 @@ func (b *bench) compose(ctx context.Context) (err error) {
 			continue
 		}
 		t.compared(svp, compose, c.pack.name)
-		b.judgeRatio(c.pack.name+": up", svp.median().Seconds(), compose.median().Seconds(), c.rival.ratio)
+		b.judgeSamples(c.pack.name+": up", svp, compose, c.rival.ratio)
 	}
 	return nil
 }

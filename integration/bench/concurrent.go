@@ -47,7 +47,7 @@ func (b *bench) concurrent(ctx context.Context) error {
 	t.compared(svps, floors, fmt.Sprintf("%d × %s", concurrency, p.name))
 	t.end()
 	what := fmt.Sprintf("%d × svp up %s", concurrency, p.name)
-	b.judgeRatio(what, svps.median().Seconds(), floors.median().Seconds(), concurrentRatio)
+	b.judgeSamples(what, svps, floors, concurrentRatio)
 	peak := slices.Max(peaks)
 	fmt.Fprintf(b.out, "\n  memory of each svp process: %s to %s\n", megabytes(slices.Min(peaks)), megabytes(peak))
 	b.judge(what+": memory of each", megabytes(peak), megabytes(memoryLimit), peak < memoryLimit)

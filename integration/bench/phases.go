@@ -54,7 +54,7 @@ func (b *bench) phasesOf(ctx context.Context, p pack, t table) error {
 			return err
 		}
 		t.compared(svp, floor, p.name, phase.name)
-		b.judgePhase(p.name+": "+phase.name, svp.median(), floor.median())
+		b.judgePhase(p.name+": "+phase.name, svp, floor)
 	}
 	return nil
 }

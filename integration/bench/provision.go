@@ -84,7 +84,7 @@ func (b *bench) provisionOf(ctx context.Context, p pack, t table) (err error) {
 		{"from the pool", warm, warmRatio},
 	} {
 		t.compared(row.took, up, p.name, row.what)
-		b.judgeRatio("provision "+p.name+", "+row.what, row.took.median().Seconds(), up.median().Seconds(), row.limit)
+		b.judgeSamples("provision "+p.name+", "+row.what, row.took, up, row.limit)
 	}
 	return nil
 }

@@ -45,8 +45,7 @@ func (b *bench) provisions(ctx context.Context) (err error) {
 	t := newTable(b.out, "", "broker, s", "floor, s", "ratio", "difference")
 	t.compared(brokers, floors, fmt.Sprintf("%d × %s", concurrency, p.name))
 	t.end()
-	b.judgeRatio(fmt.Sprintf("%d × provision %s", concurrency, p.name),
-		brokers.median().Seconds(), floors.median().Seconds(), provisionsRatio)
+	b.judgeSamples(fmt.Sprintf("%d × provision %s", concurrency, p.name), brokers, floors, provisionsRatio)
 	return nil
 }
 

@@ -31,19 +31,23 @@ func (b *bench) judge(what, measured, limit string, met bool) {
 
 // judgeRatio compares two figures by their ratio.
 func (b *bench) judgeRatio(what string, measured, against float64, limit float64) {
-	ratio := measured / against
-	b.judge(what, fmt.Sprintf("%.2f×", ratio), fmt.Sprintf("%.2f×", limit), ratio <= limit)
+	b.judge(what, fmt.Sprintf("%.2f×", measured/against), fmt.Sprintf("%.2f×", limit), measured/against <= limit)
+}
+
+// judgeSamples compares two samples that were measured in pairs by their ratio.
+func (b *bench) judgeSamples(what string, measured, against sample, limit float64) {
+	b.judgeRatio(what, ratio(measured, against), 1, limit)
 }
 
 // judgePhase compares with the floor: by the ratio, or where the floor is under
 // a second, and a ratio says little, by the difference.
-func (b *bench) judgePhase(what string, svp, floor time.Duration) {
-	if floor < time.Second {
-		excess := svp - floor
-		b.judge(what, milliseconds(excess), milliseconds(phaseExcess), excess <= phaseExcess)
+func (b *bench) judgePhase(what string, svp, floor sample) {
+	if floor.median() < time.Second {
+		more := excess(svp, floor)
+		b.judge(what, milliseconds(more), milliseconds(phaseExcess), more <= phaseExcess)
 		return
 	}
-	b.judgeRatio(what, svp.Seconds(), floor.Seconds(), phaseRatio)
+	b.judgeSamples(what, svp, floor, phaseRatio)
 }
 
 func milliseconds(d time.Duration) string {
@@ -82,7 +86,6 @@ func (t table) end() { _ = t.writer.Flush() }
 
 // compared prints a row of two samples and what they are to each other.
 func (t table) compared(svp, against sample, labels ...string) {
-	ratio := svp.median().Seconds() / against.median().Seconds()
-	t.row(append(labels, svp.String(), against.String(), fmt.Sprintf("%.2f×", ratio),
-		milliseconds(svp.median()-against.median()))...)
+	t.row(append(labels, svp.String(), against.String(), fmt.Sprintf("%.2f×", ratio(svp, against)),
+		milliseconds(excess(svp, against)))...)
 }

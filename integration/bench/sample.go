@@ -12,15 +12,41 @@ import (
 type sample []time.Duration
 
 func (s sample) median() time.Duration {
-	sorted := slices.Sorted(slices.Values(s))
-	if len(sorted) == 0 {
+	return middle(s)
+}
+
+// middle is the median of the values; 0 where there are none.
+func middle[T ~int64 | ~float64](values []T) T {
+	sorted := slices.Sorted(slices.Values(values))
+	half := len(sorted) / 2
+	switch {
+	case len(sorted) == 0:
 		return 0
+	case len(sorted)%2 == 1:
+		return sorted[half]
 	}
-	middle := len(sorted) / 2
-	if len(sorted)%2 == 1 {
-		return sorted[middle]
+	return (sorted[half-1] + sorted[half]) / 2
+}
+
+// excess is how much longer the ones took than the others: the middle of the
+// differences of the pairs. What else a machine does changes from minute to minute,
+// and the two of a pair were measured one right after the other.
+func excess(ones, others sample) time.Duration {
+	differences := make(sample, 0, len(ones))
+	for i, one := range ones {
+		differences = append(differences, one-others[i])
 	}
-	return (sorted[middle-1] + sorted[middle]) / 2
+	return differences.median()
+}
+
+// ratio is how many times as long the ones took: the middle of the ratios of the
+// pairs.
+func ratio(ones, others sample) float64 {
+	ratios := make([]float64, 0, len(ones))
+	for i, one := range ones {
+		ratios = append(ratios, one.Seconds()/others[i].Seconds())
+	}
+	return middle(ratios)
 }
 
 // String shows the median with the smallest and the largest.

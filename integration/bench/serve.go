@@ -101,8 +101,6 @@ func (b *bench) compareServers(ctx context.Context, svp, nginx *webServer, file 
 	return middle(rates[svp]), middle(rates[nginx]), size, nil
 }
 
-func middle(numbers []float64) float64 { return slices.Sorted(slices.Values(numbers))[len(numbers)/2] }
-
 // writeRepository writes the packages, of bytes that nobody looks into.
 func (b *bench) writeRepository(ctx context.Context) (string, error) {
 	folder := filepath.Join(b.work, b.name("repository"))
