@@ -235,13 +235,16 @@ func (l *launch) equip(ctx context.Context, primary string, c creation) (err err
 // from now on, and is told meanwhile: nothing of the instance stays when it does
 // not become ready, and an end is noticed also of what was restarted.
 func (l *launch) serve(ctx context.Context, timeout time.Duration, primary string) error {
+	telling, stop := context.WithCancel(ctx)
+	defer stop()
 	told := make(chan error, 1)
-	go func() { told <- l.keepRunning(ctx, l.containerIDs(primary)...) }()
-	err := l.ready(ctx, timeout)
-	if toldErr := <-told; err == nil {
-		err = toldErr
+	go func() { told <- l.keepRunning(telling, l.containerIDs(primary)...) }()
+	if err := l.ready(ctx, timeout); err != nil {
+		stop()
+		<-told // the container is about to be removed
+		return err
 	}
-	return err
+	return <-told
 }
 
 // checkName looks whether an instance of the name was made since we looked. One

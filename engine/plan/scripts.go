@@ -54,6 +54,7 @@ const receive = `while :; do
 	printf %b "$content" >"$path" || exit 125
 done
 umask 022
+unset mask path content
 `
 
 const makeConfigDir = `[ -d ` + configDir + ` ] || mkdir -p ` + configDir + ` || exit 125
