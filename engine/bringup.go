@@ -92,10 +92,12 @@ func (e *Engine) bringUpSeen(ctx context.Context, found *instance, seen *world, 
 	if err := l.keepRunning(ctx, l.fresh...); err != nil {
 		return UpResult{}, err
 	}
-	if changed {
-		found.containers = nil
+	if changed || len(found.containers) == 0 {
+		if found.containers, err = l.containers(ctx); err != nil {
+			return UpResult{}, err
+		}
 	}
-	return e.upResult(ctx, found, template, reach, false, changed)
+	return upResult(found, template, reach, false, changed), nil
 }
 
 // checkVolumes refuses to start a service on an empty volume where a full one

@@ -175,45 +175,51 @@ func (e *Engine) createAt(ctx context.Context, c creation, identity plan.Identit
 			l.rollBack(ctx)
 		}
 	}()
-	image, err := l.createInstance(ctx, c, input.Token)
+	image, primary, err := l.createInstance(ctx, c, input.Token)
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := l.unmark(ctx); err != nil {
+	made = &instance{identity: identity, service: c.service, image: driver.Image{ID: image, Created: e.now()}}
+	err = parallel(
+		func() error { return l.keepRunning(ctx, l.containerIDs(primary)...) },
+		func() error { return l.unmark(ctx) },
+		func() (err error) { made.containers, err = l.containers(ctx); return err },
+	)
+	if err != nil {
 		return nil, nil, err
 	}
-	return &instance{identity: identity, service: c.service, image: driver.Image{ID: image, Created: e.now()}}, l.template, nil
+	return made, l.template, nil
 }
 
-// createInstance makes an instance that is ready, and returns the id of its image.
-// The token is that of a first start.
-func (l *launch) createInstance(ctx context.Context, c creation, token string) (image string, err error) {
+// createInstance makes an instance that is ready, and returns the ids of its image
+// and its primary container. The token is that of a first start.
+func (l *launch) createInstance(ctx context.Context, c creation, token string) (image, primary string, err error) {
 	if err := l.mark(ctx); err != nil {
-		return "", err
+		return "", "", err
 	}
 	if err := l.createVolumes(ctx); err != nil {
-		return "", err
+		return "", "", err
 	}
-	primary, err := l.createEmpty(ctx, l.plan.Primary)
+	primary, err = l.createEmpty(ctx, l.plan.Primary)
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
 	err = parallel(
 		func() error { return l.equip(ctx, primary, c) },
 		func() error { return l.checkName(ctx) },
 	)
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
 	image, err = l.firstStart(ctx, primary, c, token)
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
 	// An image that was made from the primary container has its environment.
 	if err := l.startComponents(ctx, image, image != c.image); err != nil {
-		return "", err
+		return "", "", err
 	}
-	return image, l.serve(ctx, c.timeout, primary)
+	return image, primary, l.ready(ctx, c.timeout)
 }
 
 // equip gives the primary container its environment, unless it is a first start,
@@ -229,22 +235,6 @@ func (l *launch) equip(ctx context.Context, primary string, c creation) (err err
 		return err
 	}
 	return l.bring(ctx, primary)
-}
-
-// serve waits until the instance is ready. The host is to restart its containers
-// from now on, and is told meanwhile: nothing of the instance stays when it does
-// not become ready, and an end is noticed also of what was restarted.
-func (l *launch) serve(ctx context.Context, timeout time.Duration, primary string) error {
-	telling, stop := context.WithCancel(ctx)
-	defer stop()
-	told := make(chan error, 1)
-	go func() { told <- l.keepRunning(telling, l.containerIDs(primary)...) }()
-	if err := l.ready(ctx, timeout); err != nil {
-		stop()
-		<-told // the container is about to be removed
-		return err
-	}
-	return <-told
 }
 
 // checkName looks whether an instance of the name was made since we looked. One

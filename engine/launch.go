@@ -287,6 +287,11 @@ func (l *launch) containerIDs(primary string) []string {
 	return ids
 }
 
+// containers are those of the instance, as they are now.
+func (l *launch) containers(ctx context.Context) ([]driver.Container, error) {
+	return l.driver.Containers(ctx, driver.Labels{driver.LabelInstanceID: l.identity.ID})
+}
+
 // isTaken tells that what was chosen for an instance has meanwhile been taken
 // by somebody else, so that choosing again may help.
 func isTaken(err error) bool {

@@ -87,7 +87,7 @@ func (e *Engine) runImage(ctx context.Context, image driver.Image, wanted creati
 	if err != nil {
 		return UpResult{}, err
 	}
-	return e.upResult(ctx, made, template, wanted.reach, true, true)
+	return upResult(made, template, wanted.reach, true, true), nil
 }
 
 func (e *Engine) findInstanceImage(ctx context.Context, reference string) (driver.Image, error) {

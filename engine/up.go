@@ -171,7 +171,7 @@ func (e *Engine) upNew(ctx context.Context, o UpOptions, dir *pack.Dir, describe
 	if err != nil {
 		return UpResult{}, err
 	}
-	return e.upResult(ctx, made, template, reach, true, true)
+	return upResult(made, template, reach, true, true), nil
 }
 
 // serviceIn is the pack's service in that plan, with the parameters given.
@@ -196,19 +196,9 @@ func baseService(described pack.Descriptor, chosen plan.Service) plan.Service {
 }
 
 // upResult tells of an instance that runs.
-func (e *Engine) upResult(ctx context.Context, i *instance, template envvar.Set, reach driver.Reach, created, changed bool) (UpResult, error) {
-	d, err := e.driver(ctx)
-	if err != nil {
-		return UpResult{}, err
-	}
-	if len(i.containers) == 0 {
-		i.containers, err = d.Containers(ctx, driver.Labels{driver.LabelInstanceID: i.identity.ID})
-		if err != nil {
-			return UpResult{}, err
-		}
-	}
+func upResult(i *instance, template envvar.Set, reach driver.Reach, created, changed bool) UpResult {
 	return UpResult{
 		Instance: i.public(), Env: template.Expand(fromHost(i.identity, reach)),
 		Service: describe(i.identity.Name, i.service), Created: created, Changed: changed,
-	}, nil
+	}
 }
