@@ -182,13 +182,12 @@ func (e *Engine) createAt(ctx context.Context, c creation, identity plan.Identit
 	made = &instance{identity: identity, service: c.service, image: driver.Image{ID: image, Created: e.now()}}
 	err = parallel(
 		func() error { return l.keepRunning(ctx, l.containerIDs(primary)...) },
-		func() error { return l.unmark(ctx) },
 		func() (err error) { made.containers, err = l.containers(ctx); return err },
 	)
 	if err != nil {
 		return nil, nil, err
 	}
-	return made, l.template, nil
+	return made, l.template, l.unmark(ctx)
 }
 
 // createInstance makes an instance that is ready, and returns the ids of its image

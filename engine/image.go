@@ -35,12 +35,7 @@ func (e *Engine) buildImage(ctx context.Context, build imageBuild) (image string
 	if err != nil {
 		return "", err
 	}
-	removed := false
-	defer func() {
-		if !removed {
-			err = e.removeAfter(ctx, id, err)
-		}
-	}()
+	defer func() { err = e.removeAfter(ctx, id, err) }()
 	step := e.beginPhase(build.phase, build.subject, build.hidden)
 	defer func() { err = step.end(causeOf(ctx, err)) }()
 	if len(build.files) > 0 {
@@ -63,53 +58,29 @@ func (e *Engine) buildImage(ctx context.Context, build imageBuild) (image string
 	if exit.Code != 0 {
 		return "", &ScriptError{Script: build.script, Status: exit.Code, OutOfMemory: exit.OutOfMemory}
 	}
-	image, err = e.commitUnnamed(ctx, id, build.commit)
-	if err != nil {
-		return "", err
-	}
-	removed = true
-	return image, parallel(
-		func() error { return e.name(ctx, image, build.commit.Reference) },
-		func() error { return e.removeAfter(ctx, id, nil) },
-	)
+	return e.commitNamed(ctx, id, build.commit)
 }
 
 // commitNamed makes an image of the container and then gives it its name. The host
 // finishes a commit that nobody waits for, and an interrupted build names nothing.
 func (e *Engine) commitNamed(ctx context.Context, container string, spec driver.CommitSpec) (string, error) {
-	image, err := e.commitUnnamed(ctx, container, spec)
-	if err != nil {
-		return "", err
-	}
-	if err := e.name(ctx, image, spec.Reference); err != nil {
-		return "", err
-	}
-	return image, nil
-}
-
-func (e *Engine) commitUnnamed(ctx context.Context, container string, spec driver.CommitSpec) (string, error) {
 	d, err := e.driver(ctx)
 	if err != nil {
 		return "", err
 	}
+	reference := spec.Reference
 	spec.Reference = ""
-	return d.Commit(context.WithoutCancel(ctx), container, spec)
-}
-
-// name names a new image, if it is to have a name; when that fails, the image is
-// removed.
-func (e *Engine) name(ctx context.Context, image, reference string) error {
-	if reference == "" {
-		return nil
-	}
-	d, err := e.driver(ctx)
+	image, err := d.Commit(context.WithoutCancel(ctx), container, spec)
 	if err != nil {
-		return err
+		return "", err
+	}
+	if reference == "" {
+		return image, nil
 	}
 	if err := d.TagImage(ctx, image, reference); err != nil {
-		return errors.Join(err, e.discardImage(ctx, image))
+		return "", errors.Join(err, e.discardImage(ctx, image))
 	}
-	return nil
+	return image, nil
 }
 
 // discardImage removes an image that is of no use, also when the operation's
@@ -160,7 +131,7 @@ func (e *Engine) runToEnd(ctx context.Context, container string, input []byte, o
 	}
 	copied, stop := follow(attachment, output, output)
 	defer stop()
-	deliver(attachment, input)
+	delivered := deliver(attachment, input)
 	if err := d.StartContainer(ctx, container); err != nil {
 		return driver.Exit{}, err
 	}
@@ -168,15 +139,37 @@ func (e *Engine) runToEnd(ctx context.Context, container string, input []byte, o
 	if exit.Err != nil {
 		return exit, exit.Err
 	}
+	if err := delivered.failure(exit); err != nil {
+		return exit, err
+	}
 	// The rest of the output arrives after the end.
 	return exit, <-copied
 }
 
+// delivery is what becomes of what is sent to a container: an error, or nil.
+type delivery <-chan error
+
 // deliver writes to a container's input while it starts: more than the connection
-// holds is taken only when it runs. A container that does not get all of it ends,
-// and says so.
-func deliver(attachment driver.Attachment, input []byte) {
-	go func() { _, _ = attachment.Write(input) }()
+// holds is taken only when it runs.
+func deliver(attachment driver.Attachment, input []byte) delivery {
+	sent := make(chan error, 1)
+	go func() {
+		_, err := attachment.Write(input)
+		sent <- err
+	}()
+	return sent
+}
+
+// failure tells why a container has failed that did not get all that was sent.
+func (d delivery) failure(exit driver.Exit) error {
+	select {
+	case err := <-d:
+		if err != nil {
+			return fmt.Errorf("send the environment to the container, which ended with status %d: %w", exit.Code, err)
+		}
+	default:
+	}
+	return nil
 }
 
 // follow copies what a container writes until its output ends, or until stop is

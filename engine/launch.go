@@ -221,7 +221,7 @@ func (l *launch) setUpAndCommit(ctx context.Context, id, token string) (image st
 	output := newLineWriter(step, token)
 	copied, stop := follow(attachment, output, step)
 	defer stop()
-	deliver(attachment, plan.Delivery(l.files))
+	delivered := deliver(attachment, plan.Delivery(l.files))
 	if err := l.driver.StartContainer(ctx, id); err != nil {
 		return "", err
 	}
@@ -231,6 +231,9 @@ func (l *launch) setUpAndCommit(ctx context.Context, id, token string) (image st
 		if exit.Err != nil {
 			// The container may go on, and so may its output.
 			return "", exit.Err
+		}
+		if err := delivered.failure(exit); err != nil {
+			return "", err
 		}
 		if err := <-copied; err != nil {
 			l.engine.warn(fmt.Sprintf("the output of the set-up is incomplete: %v", err))

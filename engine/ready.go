@@ -20,7 +20,7 @@ const stayUp = time.Second
 // probeLoop repeats a command in the container until it succeeds; $1 is the
 // number of seconds after which it gives up, which begin when it first fails. One
 // exec that loops is an order of magnitude faster to notice than an exec for each
-// attempt.
+// attempt. The instance's variables are the command's alone.
 const probeLoop = `seconds=$1 end=
 shift
 until "$@"; do
@@ -153,7 +153,7 @@ func (l *launch) probeUntil(ctx context.Context, container string, output *phase
 	if deadline, ok := ctx.Deadline(); ok {
 		seconds = max(1, int(time.Until(deadline).Seconds())+1)
 	}
-	loop := plan.ScriptCommand(append([]string{"/bin/sh", "-c", probeLoop, "sh", strconv.Itoa(seconds)}, command...)...)
+	loop := append([]string{"/bin/sh", "-c", probeLoop, "sh", strconv.Itoa(seconds)}, plan.ScriptCommand(command...)...)
 	for {
 		tail := &tailWriter{limit: longestLine}
 		status, err := l.driver.Exec(ctx, container, driver.ExecSpec{Command: loop, Stdout: tail, Stderr: tail})

@@ -76,17 +76,9 @@ func (e *Engine) setup(ctx context.Context, o SetupOptions) (SetupResult, error)
 	if err != nil {
 		return SetupResult{}, err
 	}
-	var id string
-	err = parallel(
-		func() (err error) {
-			id, err = e.setupImage(ctx, plan.SetupInput{
-				Service: service, Base: base, Instance: plan.InstanceOfReference(o.Tag), Tag: o.Tag, Operation: operation,
-			}, template)
-			return err
-		},
-		// Nothing that killed commands left is in the way of a set-up.
-		func() error { _, err := e.observeAndSweep(ctx); return err },
-	)
+	id, err := e.setupImage(ctx, plan.SetupInput{
+		Service: service, Base: base, Instance: plan.InstanceOfReference(o.Tag), Tag: o.Tag, Operation: operation,
+	}, template)
 	if err != nil {
 		return SetupResult{}, err
 	}
@@ -99,6 +91,7 @@ func (e *Engine) describeAndFindBase(ctx context.Context, dir *pack.Dir, referen
 	err := parallel(
 		func() (err error) { described, err = dir.Describe(ctx); return err },
 		func() (err error) { base, err = e.findBase(ctx, reference); return err },
+		func() error { _, err := e.observeAndSweep(ctx); return err },
 	)
 	return described, base, firstOfPack(err)
 }

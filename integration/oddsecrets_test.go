@@ -76,6 +76,31 @@ func TestOddSecrets(t *testing.T) {
 	same("run after down and up", inContainer("cat", "/srv/run"))
 }
 
+// An environment may be as large as an answer, which is more than a connection
+// holds.
+func TestLargeEnvironment(t *testing.T) {
+	t.Parallel()
+	large := strings.Repeat("ä'\\ $", 60<<10/len("ä'\\ $")) + "."
+	pack, name := tinyPack(t, map[string]string{
+		"bin/query": query("env) cat lib/answer ;;")["bin/query"], "lib/answer": "LARGE=" + large + "\n",
+		"bin/build": "#!/bin/sh\n[ $1 = setup ] || exit 0\n[ ${#LARGE} -gt 50000 ]\n",
+	}), newName(t)
+	same := func(what string, result svptest.Result) {
+		t.Helper()
+		if got := result.Require(t, 0).Env(t)["LARGE"]; got != large {
+			t.Errorf("%s: %d bytes are not the %d of the pack", what, len(got), len(large))
+		}
+	}
+	same("up", up(t, pack, name))
+	if inside := svp(t, "shell", name, "--", "printenv", "LARGE").Require(t, 0).Stdout; inside != large+"\n" {
+		t.Errorf("inside, %d bytes are not the %d of the pack", len(inside)-1, len(large))
+	}
+	base, image := newName(t), newName(t)
+	svp(t, "build", "-b", pack, "-t", base).Require(t, 0)
+	same("setup", svp(t, "setup", "-b", pack, "-i", base, "-t", image))
+	same("run", svp(t, "run", "-i", image, "-n", newName(t)))
+}
+
 // nulSeparated reads variables as `env -0` writes them.
 func nulSeparated(text string) map[string]string {
 	variables := map[string]string{}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"slices"
 	"syscall"
 	"time"
@@ -18,11 +17,7 @@ var version string
 
 func main() { os.Exit(run()) }
 
-// gcPercent lets most commands be over before there is anything to collect.
-const gcPercent = 400
-
 func run() int {
-	debug.SetGCPercent(gcPercent)
 	// What the parent chose to ignore stays ignored, as under nohup.
 	signals := slices.DeleteFunc([]os.Signal{os.Interrupt, syscall.SIGHUP}, signal.Ignored)
 	ctx, stop := signal.NotifyContext(context.Background(), append(signals, syscall.SIGTERM)...)

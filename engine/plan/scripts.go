@@ -73,20 +73,18 @@ const receiveScript = makeConfigDir + `unsent=125
 // the container. At every later start there is only the service.
 //
 // A host that restarts containers from the start leaves alone what ends with
-// status 0: so it ends where svp will not go on.
-const firstStartScript = `token=$1
-shift
-if [ ! -e ` + setUpMark + ` ]; then
+// status 0: so it ends where svp will not go on. The instance's variables, which may
+// have any name, stay in a shell of their own.
+const firstStartScript = `if [ ! -e ` + setUpMark + ` ]; then
 	[ ! -e ` + begunMark + ` ] || exit 0
-	` + makeConfigDir + `	: >` + begunMark + ` || exit 125
+	` + makeConfigDir + `	true >` + begunMark + ` || exit 125
 	unsent=0
-	` + receive + `fi
-set -a
-. ` + EnvironmentFile + `
-set +a
-cd ` + ServiceDir + ` || exit 125
-if [ ! -e ` + setUpMark + ` ]; then
-	(
+	` + receive + `	(
+		shift
+		set -a
+		. ` + EnvironmentFile + `
+		set +a
+		cd ` + ServiceDir + ` || exit 125
 		while [ "$1" != -- ]; do export "$1"; shift; done
 		[ -d "$SVP_CACHE_DIR" ] || mkdir -p "$SVP_CACHE_DIR"
 		bin/build setup </dev/null >&2
@@ -94,9 +92,10 @@ if [ ! -e ` + setUpMark + ` ]; then
 	for cached in ` + CacheDir + `/* ` + CacheDir + `/.[!.]* ` + CacheDir + `/..?*; do
 		[ ! -e "$cached" ] && [ ! -L "$cached" ] || { rm -rf ` + CacheDir + `; break; }
 	done
-	: >` + setUpMark + `
-	echo "$token"
-	read -r go || exit 0
+	true >` + setUpMark + ` || exit 125
+	echo "$1"
+	read -r line || exit 0
+	unset unsent cached line
 fi
 while [ "$1" != -- ]; do shift; done
 shift

@@ -75,17 +75,15 @@ func (b *bench) provisionOf(ctx context.Context, p pack, t table) (err error) {
 	}
 	up := taken[0]
 	for _, row := range []struct {
-		what  string
-		took  sample
-		limit float64
-	}{
-		{"the client waits", taken[1], coldRatio},
-		{"the client polls", taken[2], coldRatio},
-		{"from the pool", warm, warmRatio},
-	} {
+		what string
+		took sample
+	}{{"the client waits", taken[1]}, {"the client polls", taken[2]}} {
 		t.compared(row.took, up, p.name, row.what)
-		b.judgeSamples("provision "+p.name+", "+row.what, row.took, up, row.limit)
+		b.judgeSamples("provision "+p.name+", "+row.what, row.took, up, coldRatio)
 	}
+	const fromPool = "from the pool"
+	t.apart(warm, up, p.name, fromPool)
+	b.judgeRatio("provision "+p.name+", "+fromPool, warm.median().Seconds(), up.median().Seconds(), warmRatio)
 	return nil
 }
 

@@ -84,7 +84,16 @@ func (t table) row(cells ...string) { fmt.Fprintln(t.writer, "  "+strings.Join(c
 // end prints the table; nothing better can be done about an output that fails.
 func (t table) end() { _ = t.writer.Flush() }
 
-// compared prints a row of two samples and what they are to each other.
+// apart prints a row of two samples that were not measured in pairs, and what their
+// medians are to each other.
+func (t table) apart(svp, against sample, labels ...string) {
+	t.row(append(labels, svp.String(), against.String(),
+		fmt.Sprintf("%.2f×", svp.median().Seconds()/against.median().Seconds()),
+		milliseconds(svp.median()-against.median()))...)
+}
+
+// compared prints a row of two samples that were measured in pairs, and what they
+// are to each other.
 func (t table) compared(svp, against sample, labels ...string) {
 	t.row(append(labels, svp.String(), against.String(), fmt.Sprintf("%.2f×", ratio(svp, against)),
 		milliseconds(excess(svp, against)))...)

@@ -62,21 +62,24 @@ func (d *Driver) Reach(ctx context.Context, network string) (driver.Reach, error
 	return host.Reach, err
 }
 
-// isHere tells that this machine has an address in the network.
+// isHere tells that the network's bridge is on this machine: that its gateway is an
+// address of ours. An address within the network would be too little: that of a
+// virtual machine may be in the range of a network inside of it.
 func (d *Driver) isHere(ctx context.Context, name string) bool {
 	inspect, err := d.client.NetworkInspect(ctx, name, network.InspectOptions{})
 	if err != nil {
 		return false
 	}
-	addresses, err := net.InterfaceAddrs()
-	if err != nil {
-		return false
-	}
-	return slices.ContainsFunc(inspect.IPAM.Config, func(config network.IPAMConfig) bool {
-		subnet, err := netip.ParsePrefix(config.Subnet)
+	own, err := net.InterfaceAddrs()
+	return err == nil && hasGateway(own, inspect.IPAM.Config)
+}
+
+func hasGateway(addresses []net.Addr, networks []network.IPAMConfig) bool {
+	return slices.ContainsFunc(networks, func(config network.IPAMConfig) bool {
+		gateway, err := netip.ParseAddr(config.Gateway)
 		return err == nil && slices.ContainsFunc(addresses, func(address net.Addr) bool {
 			own, err := netip.ParsePrefix(address.String())
-			return err == nil && subnet.Contains(own.Addr())
+			return err == nil && own.Addr() == gateway
 		})
 	})
 }

@@ -6,8 +6,10 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -37,6 +39,7 @@ func Run(t *testing.T, f Fixture) {
 		"FilesKeepTheirModesOnTheWayInAndOut":    filesKeepTheirModes,
 		"OutputAndExitAreNotMissed":              outputAndExitAreNotMissed,
 		"InputEndsWithItsAttachment":             inputEndsWithItsAttachment,
+		"InputIsTakenWhenItRuns":                 inputIsTakenWhenItRuns,
 		"CommitTakesTheGivenConfigurationAlone":  commitTakesTheGivenConfiguration,
 		"ExecPassesStreamsAndStatus":             execPassesStreamsAndStatus,
 		"ExecEndsWithItsContext":                 execEndsWithItsContext,
@@ -237,6 +240,32 @@ func inputEndsWithItsAttachment(t *testing.T, f Fixture) {
 		}
 	case <-time.After(20 * time.Second):
 		t.Error("the container still waits for input after its attachment was closed")
+	}
+}
+
+// inputIsTakenWhenItRuns sends more than a connection holds, from before the start on.
+func inputIsTakenWhenItRuns(t *testing.T, f Fixture) {
+	const size = 1 << 20
+	id := f.create(t, driver.ContainerSpec{Input: true}, fmt.Sprintf("head -c %d | wc -c", size))
+	attachment, err := f.Driver.Attach(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer attachment.Close()
+	sent := make(chan error, 1)
+	go func() {
+		_, err := attachment.Write(bytes.Repeat([]byte("x"), size))
+		sent <- err
+	}()
+	var out bytes.Buffer
+	copied := make(chan error, 1)
+	go func() { copied <- attachment.Output(&out, io.Discard) }()
+	f.start(t, id)
+	if err := errors.Join(<-sent, <-copied); err != nil {
+		t.Error(err)
+	}
+	if got := strings.TrimSpace(out.String()); got != strconv.Itoa(size) {
+		t.Errorf("%s bytes arrived, want %d", got, size)
 	}
 }
 

@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -215,7 +214,7 @@ func readPrivateFile(name string, read func(io.Reader) error) error {
 // runBroker serves until the context ends.
 func runBroker(ctx context.Context, w *wiring, o *brokerOptions) error {
 	// It stays, with thousands of instances on record, and is to stay small.
-	debug.SetGCPercent(100)
+	w.collectGarbage(100)
 	log := newLog(w.streams.Err, o.logFormat)
 	// First, since an address that is taken is the most likely mistake.
 	listener, err := o.listenOn(ctx)

@@ -5,6 +5,7 @@ package cli
 
 import (
 	"context"
+	"runtime/debug"
 	"time"
 
 	urfave "github.com/urfave/cli/v2"
@@ -35,7 +36,17 @@ func Run(ctx context.Context, args []string, streams *Streams, getenv func(strin
 	w := &wiring{
 		streams: streams, getenv: getenv, version: version, now: time.Now, userHome: homeOfUser, open: openEngine,
 	}
+	// Most commands are over before there is anything worth collecting.
+	w.collectGarbage(400)
 	return w.run(ctx, args)
+}
+
+// collectGarbage sets after how much growth, in percent, memory is tidied up,
+// unless the user has (GOGC, in the documentation of package runtime).
+func (w *wiring) collectGarbage(growth int) {
+	if w.getenv("GOGC") == "" {
+		debug.SetGCPercent(growth)
+	}
 }
 
 func (w *wiring) run(ctx context.Context, args []string) int {

@@ -7,7 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"runtime/debug"
 	"slices"
 	"time"
 
@@ -89,9 +88,6 @@ func (o *repoServeOptions) check(inv *invocation) error {
 
 // serve answers requests until the context ends.
 func (o *repoServeOptions) serve(ctx context.Context, errOut io.Writer, folder string) error {
-	// All that an answer needs is garbage a moment later: with a few megabytes more
-	// of it there is less to be done about it.
-	debug.SetGCPercent(400)
 	log := newLog(errOut, o.logFormat)
 	options := repository.HandlerOptions{Log: log}
 	if o.credentials != nil {
