@@ -18,7 +18,9 @@ type world struct {
 	baseImages []driver.Image
 	// instanceImages are those of instances, also of such that are no more.
 	instanceImages []driver.Image
-	instances      []*instance // by name
+	// setupImages are those that svp setup made, or a set-up that comes before.
+	setupImages []driver.Image
+	instances   []*instance // by name
 	// leftovers are what killed commands left behind.
 	leftovers leftovers
 	// making are the containers of instances that a running command is making
@@ -127,8 +129,9 @@ func (e *Engine) unnamed(ctx context.Context, images []driver.Image) ([]driver.I
 	return left, nil
 }
 
-// ownerlessImages are those of instances that are no more. An instance that was
-// updated has images from before below its own, which go with it.
+// ownerlessImages are those of instances that are no more, and those of a set-up
+// from which nothing was made. An instance that was updated has images from before
+// below its own, which go with it.
 func (w *world) ownerlessImages() []driver.Image {
 	var images []driver.Image
 	for _, image := range w.instanceImages {
@@ -138,7 +141,19 @@ func (w *world) ownerlessImages() []driver.Image {
 			images = append(images, image)
 		}
 	}
+	for _, image := range w.setupImages {
+		// What users make of our images has our labels, and another parent.
+		if image.Parent == image.Labels[driver.LabelBaseImage] && !w.isParent(image.ID) {
+			images = append(images, image)
+		}
+	}
 	return images
+}
+
+func (w *world) isParent(id string) bool {
+	return slices.ContainsFunc(slices.Concat(w.instanceImages, w.setupImages), func(image driver.Image) bool {
+		return image.Parent == id
+	})
 }
 
 // endedOperations tells of every operation that the labels name whether it has
@@ -172,6 +187,8 @@ func newWorld(images []driver.Image, containers []driver.Container, volumes []dr
 		}
 		if _, ok := image.Labels[driver.LabelInstanceID]; ok {
 			w.instanceImages = append(w.instanceImages, image)
+		} else {
+			w.setupImages = append(w.setupImages, image)
 		}
 		for _, tag := range image.Tags {
 			id, name, ok := plan.ParseInstanceReference(tag)

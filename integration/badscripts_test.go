@@ -123,6 +123,19 @@ func TestTimeout(t *testing.T) {
 	}
 }
 
+// What a set-up leaves running is no part of the service.
+func TestSetupLeavesProcesses(t *testing.T) {
+	t.Parallel()
+	pack, name := tinyPack(t, map[string]string{
+		"bin/build": "#!/bin/sh\n[ $1 = setup ] || exit 0\nsleep 43210 &\nsetsid sleep 43210 &\nsleep 0.3\n",
+	}), newName(t)
+	up(t, pack, name).Require(t, 0)
+	processes := svp(t, "shell", name, "--", "sh", "-c", "cat /proc/[0-9]*/cmdline").Require(t, 0).Stdout
+	if strings.Contains(processes, "43210") || !strings.Contains(processes, "perl") {
+		t.Errorf("these processes run: %q", processes)
+	}
+}
+
 func TestRunExitsAtOnce(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {

@@ -339,7 +339,7 @@ func inContainers(t *testing.T, pack, command string) {
 	for _, c := range list {
 		made, err := api.ContainerExecCreate(ctx, c.ID, container.ExecOptions{Cmd: []string{"sh", "-c", command}})
 		if err == nil {
-			err = api.ContainerExecStart(ctx, made.ID, container.ExecStartOptions{})
+			err = api.ContainerExecStart(ctx, made.ID, container.ExecStartOptions{Detach: true})
 		}
 		if err != nil {
 			t.Logf("%s: %v", c.Names, err) // another test's, maybe, that has just gone

@@ -138,6 +138,56 @@ func TestKilledDuringCommit(t *testing.T) {
 	complaint(t, svp(t, "info", name), 4, name)
 }
 
+// What svp setup committed and did not come to name holds the secrets of nobody.
+func TestSetupKilledBeforeItsImageHasAName(t *testing.T) {
+	t.Parallel()
+	pack, base := tinyPack(t, nil), newName(t)
+	svp(t, "build", "-b", pack, "-t", base).Require(t, 0)
+	gate, reached, killed := suite.Gate(t), make(chan struct{}), make(chan struct{})
+	gate.Intercept(func(r svptest.GateRequest) bool {
+		if !strings.Contains(r.Path, "/tag") {
+			return true
+		}
+		close(reached)
+		<-killed
+		return false
+	})
+	image := newName(t)
+	process := suite.Start(t, svptest.Call{
+		Args: []string{"setup", "-b", pack, "-i", base, "-t", image}, Env: []string{"DOCKER_HOST=" + gate.Endpoint()},
+	})
+	<-reached
+	process.Signal(syscall.SIGKILL)
+	process.Wait()
+	close(killed)
+	images := func() (found int) {
+		for _, object := range suite.List(t, filepath.Base(pack)) {
+			if object.Kind == "image" && object.Labels[svptest.LabelPhase] == "instance" {
+				found++
+			}
+		}
+		return found
+	}
+	if found := images(); found != 1 {
+		t.Fatalf("%d images were committed, want one without a name", found)
+	}
+	svp(t, "setup", "-b", pack, "-i", base, "-t", image).Require(t, 0)
+	if found := images(); found != 1 {
+		t.Errorf("%d images are there, want the new one alone", found)
+	}
+	// An image that loses its name to another goes as well, unless it is in use.
+	name := newName(t)
+	svp(t, "run", "-i", image, "-n", name, "-p", "8080").Require(t, 0)
+	svp(t, "setup", "-b", pack, "-i", base, "-t", image).Require(t, 0)
+	svp(t, "gc").Require(t, 0)
+	svp(t, "restart", name).Require(t, 0)
+	svp(t, "destroy", name, "--yes").Require(t, 0)
+	svp(t, "gc").Require(t, 0)
+	if found := images(); found != 1 {
+		t.Errorf("%d images are there in the end, want the last one alone", found)
+	}
+}
+
 // Ctrl-C ends a command at once, and nothing is left of what it was making.
 func TestInterrupted(t *testing.T) {
 	t.Parallel()

@@ -329,8 +329,8 @@ func TestUnreadableInstance(t *testing.T) {
 	change(t, err)
 	reference := "svp-instance/" + id + ":" + broken
 	committed, err := suite.Host.API.ContainerCommit(ctx, made.ID, container.CommitOptions{
-		Reference: reference,
-		Changes:   []string{`LABEL org.servicepack.descriptor="later"`, "LABEL " + svptest.LabelInstanceID + "=" + id, "LABEL " + svptest.LabelInstance + "=" + broken},
+		Reference: reference, Config: &container.Config{},
+		Changes: []string{`LABEL org.servicepack.descriptor="later"`, "LABEL " + svptest.LabelInstanceID + "=" + id, "LABEL " + svptest.LabelInstance + "=" + broken},
 	})
 	change(t, err)
 	defer func() {

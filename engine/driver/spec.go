@@ -28,6 +28,7 @@ type Reach struct {
 // Image is an image that the host has.
 type Image struct {
 	ID      string // "sha256:…"
+	Parent  string // the image that it was made from, where the host tells
 	Tags    []string
 	Labels  Labels
 	Size    int64 // bytes, all layers

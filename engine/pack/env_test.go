@@ -83,7 +83,10 @@ func TestEnvRefuses(t *testing.T) {
 
 // What shells and the program loader obey would break every script.
 func TestVariablesThatSteerScripts(t *testing.T) {
-	for _, name := range []string{"PATH", "IFS", "ENV", "BASH_ENV", "LD_PRELOAD", "LD_LIBRARY_PATH"} {
+	for _, name := range []string{
+		"PATH", "IFS", "ENV", "BASH_ENV", "LD_PRELOAD", "LD_LIBRARY_PATH",
+		"PWD", "OLDPWD", "OPTIND", "PPID", "UID", "EUID", "SHELLOPTS", "BASHOPTS", "_",
+	} {
 		const because = `: the variable decides how every script runs; choose another name`
 		dir := newPack(t, answers("secrets", name), nil)
 		_, err := open(t, dir).Describe(t.Context())

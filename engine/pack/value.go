@@ -111,10 +111,11 @@ func CheckVariable(name string) error {
 
 // steersScripts reports whether shells or the program loader obey the
 // variable, so that no script would work with a value meant for something
-// else. HOME is not among them: a service may need one of its own.
+// else, or set it themselves. HOME is not among them: a service may need one of its own.
 func steersScripts(variable string) bool {
 	switch variable {
-	case "PATH", "IFS", "ENV", "BASH_ENV", "LD_PRELOAD", "LD_LIBRARY_PATH":
+	case "PATH", "IFS", "ENV", "BASH_ENV", "LD_PRELOAD", "LD_LIBRARY_PATH",
+		"PWD", "OLDPWD", "OPTIND", "PPID", "UID", "EUID", "SHELLOPTS", "BASHOPTS", "_":
 		return true
 	}
 	return false

@@ -74,7 +74,8 @@ const receiveScript = makeConfigDir + `unsent=125
 //
 // A host that restarts containers from the start leaves alone what ends with
 // status 0: so it ends where svp will not go on. The instance's variables, which may
-// have any name, stay in a shell of their own.
+// have any name, stay in a shell of their own. What a set-up leaves running ends with
+// it, as it does in a container of its own.
 const firstStartScript = `if [ ! -e ` + setUpMark + ` ]; then
 	[ ! -e ` + begunMark + ` ] || exit 0
 	` + makeConfigDir + `	true >` + begunMark + ` || exit 125
@@ -89,6 +90,7 @@ const firstStartScript = `if [ ! -e ` + setUpMark + ` ]; then
 		[ -d "$SVP_CACHE_DIR" ] || mkdir -p "$SVP_CACHE_DIR"
 		bin/build setup </dev/null >&2
 	) || exit
+	[ $$ != 1 ] || kill -s KILL -- -1 2>/dev/null
 	for cached in ` + CacheDir + `/* ` + CacheDir + `/.[!.]* ` + CacheDir + `/..?*; do
 		[ ! -e "$cached" ] && [ ! -L "$cached" ] || { rm -rf ` + CacheDir + `; break; }
 	done

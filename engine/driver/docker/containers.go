@@ -166,10 +166,23 @@ func (d *Driver) StartContainer(ctx context.Context, name string) error {
 // StopContainer asks the container to end and kills it after the grace period.
 func (d *Driver) StopContainer(ctx context.Context, name string, grace time.Duration) error {
 	seconds := int(grace.Round(time.Second).Seconds())
-	if err := d.client.ContainerStop(ctx, name, container.StopOptions{Timeout: &seconds}); err != nil {
+	stop := func() error { return d.client.ContainerStop(ctx, name, container.StopOptions{Timeout: &seconds}) }
+	err := stop()
+	if err != nil && d.isPaused(ctx, name) {
+		// Podman does not stop what is paused.
+		if err = d.client.ContainerUnpause(ctx, name); err == nil {
+			err = stop()
+		}
+	}
+	if err != nil {
 		return fmt.Errorf("stop container: %w", mapError(ctx, err))
 	}
 	return nil
+}
+
+func (d *Driver) isPaused(ctx context.Context, name string) bool {
+	inspect, err := d.client.ContainerInspect(ctx, name)
+	return err == nil && inspect.State != nil && inspect.State.Paused
 }
 
 // UnpauseContainer lets a paused container go on.

@@ -65,7 +65,7 @@ func (d *Driver) Images(ctx context.Context, labels driver.Labels) ([]driver.Ima
 	images := make([]driver.Image, 0, len(summaries))
 	for _, summary := range summaries {
 		images = append(images, driver.Image{
-			ID: imageID(summary.ID), Tags: familiar(summary.RepoTags), Labels: summary.Labels,
+			ID: imageID(summary.ID), Parent: imageID(summary.ParentID), Tags: familiar(summary.RepoTags), Labels: summary.Labels,
 			Size: summary.Size, Created: time.Unix(summary.Created, 0),
 		})
 	}
