@@ -215,10 +215,32 @@ func (e *Engine) awaitContainer(ctx context.Context, name string) (*world, error
 		if e.ended(operation) {
 			return e.sweepOutOfTheWay(ctx, container)
 		}
+		made, err := e.isMade(ctx, container)
+		if err != nil {
+			return nil, err
+		}
 		if err := sleep(ctx, pollInterval); err != nil {
 			return nil, err
 		}
+		if made {
+			return e.observeAndSweep(ctx)
+		}
 	}
+}
+
+// isMade tells that the container is that of an instance which is no longer half
+// made: a broker that made it goes on to live, and so does the container.
+func (e *Engine) isMade(ctx context.Context, container driver.Container) (bool, error) {
+	id, ofInstance := container.Labels[driver.LabelInstanceID]
+	if !ofInstance {
+		return false, nil
+	}
+	d, err := e.driver(ctx)
+	if err != nil {
+		return false, err
+	}
+	marks, err := d.Volumes(ctx, driver.Labels{driver.LabelInstanceID: id, driver.LabelRole: driver.RoleMaking})
+	return len(marks) == 0, err
 }
 
 // sweepOutOfTheWay sweeps, and makes sure that the container, which nobody is at

@@ -2,6 +2,7 @@ package integration
 
 import (
 	"fmt"
+	"net/http"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -136,6 +137,34 @@ func TestKilledDuringCommit(t *testing.T) {
 	}
 	svp(t, "destroy", name, "--yes").Require(t, 0)
 	complaint(t, svp(t, "info", name), 4, name)
+}
+
+// Who waits for an instance that another process makes waits for the instance, and
+// not for the end of the process: that of a broker goes on.
+func TestUpWaitsForAnInstanceAndNotForItsMaker(t *testing.T) {
+	t.Parallel()
+	pack, name := tinyPack(t, map[string]string{
+		"bin/build": "#!/bin/sh\n[ $1 = setup ] || exit 0\necho begun\nsleep 3\n",
+	}), newName(t)
+	svp(t, "build", "-b", pack, "-t", newName(t)).Require(t, 0)
+	suite.DestroyAfter(t, name)
+	gate, stopped := suite.Gate(t), make(chan struct{})
+	maker := suite.Start(t, svptest.Call{Args: []string{"up", pack, name}, Env: []string{"DOCKER_HOST=" + gate.Endpoint()}})
+	gate.Intercept(func(r svptest.GateRequest) bool {
+		if r.Method == http.MethodDelete && strings.Contains(r.Path, "/volumes/svp-making-") {
+			maker.Signal(syscall.SIGSTOP)
+			close(stopped)
+		}
+		return true
+	})
+	eventually(t, time.Minute, "the set-up is at work", func() bool { return strings.Contains(maker.Stderr(), "begun") })
+	waiting := svp(t, "up", pack, name)
+	<-stopped
+	maker.Signal(syscall.SIGCONT)
+	made := maker.Wait().Require(t, 0)
+	if waiting.Require(t, 0); waiting.Stdout != made.Stdout || !strings.Contains(waiting.Stderr, "waiting for it") {
+		t.Errorf("who waited tells of another instance: %s", waiting)
+	}
 }
 
 // What svp setup committed and did not come to name holds the secrets of nobody.
