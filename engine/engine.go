@@ -121,16 +121,12 @@ func (e *Engine) Close() error {
 
 // Host describes the container host.
 func (e *Engine) Host(ctx context.Context) (driver.Host, error) {
-	host, err := e.host(ctx)
-	return host, fail("reach the container host", "", err)
-}
-
-func (e *Engine) host(ctx context.Context) (driver.Host, error) {
 	d, err := e.driver(ctx)
-	if err != nil {
-		return driver.Host{}, err
+	var host driver.Host
+	if err == nil {
+		host, err = d.Host(ctx)
 	}
-	return d.Host(ctx)
+	return host, fail("reach the container host", "", err)
 }
 
 // reach is how instances are reached from here.

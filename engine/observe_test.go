@@ -228,6 +228,27 @@ func TestInstanceWithUnreadableLabelsIsLeftOut(t *testing.T) {
 	}
 }
 
+// What users make of an image of svp setup has its labels, and is theirs; what that
+// stands on stays too.
+func TestImagesThatUsersMakeOfASetUpAreTheirs(t *testing.T) {
+	labels := driver.Labels{driver.LabelPhase: driver.PhaseInstance, driver.LabelBaseImage: "sha256:ba5e"}
+	setUp := driver.Image{ID: "sha256:01", Parent: "sha256:ba5e", Labels: labels}
+	users := driver.Image{ID: "sha256:02", Parent: setUp.ID, Labels: labels}
+	unknown := driver.Image{ID: "sha256:03", Labels: labels}
+	for name, test := range map[string]struct {
+		images []driver.Image
+		want   int
+	}{
+		"a set-up alone":              {[]driver.Image{setUp}, 1},
+		"one that users build on":     {[]driver.Image{setUp, users}, 0},
+		"a host that tells no parent": {[]driver.Image{unknown}, 0},
+	} {
+		if images := newWorld(test.images, nil, nil, nil).ownerlessImages(); len(images) != test.want {
+			t.Errorf("%s: %v, want %d", name, images, test.want)
+		}
+	}
+}
+
 func TestImagesFromBeforeAnUpdateBelongToTheirInstance(t *testing.T) {
 	former := driver.Image{ID: "sha256:00", Labels: roled(t, endedOperation, driver.RoleImage)}
 	now := driver.Image{

@@ -87,14 +87,15 @@ func (t table) end() { _ = t.writer.Flush() }
 // apart prints a row of two samples that were not measured in pairs, and what their
 // medians are to each other.
 func (t table) apart(svp, against sample, labels ...string) {
-	t.row(append(labels, svp.String(), against.String(),
-		fmt.Sprintf("%.2f×", svp.median().Seconds()/against.median().Seconds()),
-		milliseconds(svp.median()-against.median()))...)
+	t.beside(svp, against, svp.median().Seconds()/against.median().Seconds(), svp.median()-against.median(), labels)
 }
 
 // compared prints a row of two samples that were measured in pairs, and what they
 // are to each other.
 func (t table) compared(svp, against sample, labels ...string) {
-	t.row(append(labels, svp.String(), against.String(), fmt.Sprintf("%.2f×", ratio(svp, against)),
-		milliseconds(excess(svp, against)))...)
+	t.beside(svp, against, ratio(svp, against), excess(svp, against), labels)
+}
+
+func (t table) beside(svp, against sample, ratio float64, more time.Duration, labels []string) {
+	t.row(append(labels, svp.String(), against.String(), fmt.Sprintf("%.2f×", ratio), milliseconds(more))...)
 }
