@@ -3,15 +3,23 @@ package engine_test
 import (
 	"encoding/json"
 	"errors"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"io"
 	"maps"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 )
 
 const module = "github.com/servicepack/svp"
+
+// everywhere is the one package that every other may import, as one of the standard
+// library's.
+const everywhere = "engine/lazyregexp"
 
 // mayImport is the architecture: which packages of this module, and which others
 // that matter, a package may import directly. A slash at the end of a name stands
@@ -25,6 +33,7 @@ var mayImport = map[string]struct{ own, never []string }{
 		never: []string{"net", "net/http", "os/exec", "github.com/urfave/", "log", "log/"},
 	},
 	"engine/ctxio":      {never: []string{"net/", "os", "os/exec"}},
+	everywhere:          {never: []string{"net/", "os", "os/exec"}},
 	"engine/dependency": {own: []string{"engine/ctxio"}, never: []string{"os/exec", "github.com/docker/", "github.com/urfave/", "log", "log/"}},
 	"engine/buildpack": {
 		own: []string{"engine/archive", "engine/dependency"}, never: []string{"net", "net/", "github.com/docker/", "github.com/urfave/"},
@@ -101,6 +110,7 @@ var mayImport = map[string]struct{ own, never []string }{
 
 type listedPackage struct {
 	ImportPath string
+	Dir        string
 	Imports    []string
 	Doc        string
 	GoFiles    []string
@@ -109,7 +119,7 @@ type listedPackage struct {
 // modulePackages asks the go command, so that the test sees what is built.
 func modulePackages(t *testing.T) []listedPackage {
 	t.Helper()
-	output, err := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Imports,Doc,GoFiles", module+"/...").Output()
+	output, err := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Dir,Imports,Doc,GoFiles", module+"/...").Output()
 	if err != nil {
 		var exit *exec.ExitError
 		if errors.As(err, &exit) {
@@ -143,7 +153,7 @@ func TestPackagesImportOnlyWhatTheArchitectureAllows(t *testing.T) {
 		}
 		for _, imported := range listed.Imports {
 			if own, ok := strings.CutPrefix(imported, module+"/"); ok {
-				if !matches(rule.own, own) {
+				if own != everywhere && !matches(rule.own, own) {
 					t.Errorf("%s imports %s of this module, which its row does not allow", name, own)
 				}
 				continue
@@ -188,4 +198,39 @@ func TestEveryPackageSaysWhatItIsFor(t *testing.T) {
 			t.Errorf("package %s has no doc comment", listed.ImportPath)
 		}
 	}
+}
+
+// A program compiles what its packages hold before it does anything, whatever it is
+// asked to do: svp version as well.
+func TestNoRegularExpressionIsCompiledAtTheStart(t *testing.T) {
+	for _, listed := range modulePackages(t) {
+		if strings.HasPrefix(listed.ImportPath, module+"/integration") {
+			continue // no part of the program
+		}
+		for _, name := range listed.GoFiles {
+			file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(listed.Dir, name), nil, parser.SkipObjectResolution)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, declared := range file.Decls {
+				if _, isFunction := declared.(*ast.FuncDecl); !isFunction && compiles(declared) {
+					t.Errorf("%s/%s compiles a regular expression when the program starts; lazyregexp.New does not", listed.ImportPath, name)
+				}
+			}
+		}
+	}
+}
+
+// compiles tells whether a regular expression is compiled in the declaration and not
+// in a function inside of it.
+func compiles(declared ast.Node) (found bool) {
+	ast.Inspect(declared, func(node ast.Node) bool {
+		if selector, ok := node.(*ast.SelectorExpr); ok {
+			name, isName := selector.X.(*ast.Ident)
+			found = found || isName && name.Name == "regexp" && strings.Contains(selector.Sel.Name, "Compile")
+		}
+		_, isFunction := node.(*ast.FuncLit)
+		return !isFunction
+	})
+	return found
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/servicepack/svp/engine/driver"
 	"github.com/servicepack/svp/engine/envvar"
+	"github.com/servicepack/svp/engine/lazyregexp"
 	"github.com/servicepack/svp/engine/pack"
 	"github.com/servicepack/svp/engine/plan"
 )
@@ -338,11 +338,11 @@ func (b *limitedBuffer) Write(p []byte) (int, error) {
 	return b.Buffer.Write(p)
 }
 
-var lineEnd = regexp.MustCompile(`[ \t\r]*\n`)
+var lineEnd = lazyregexp.New(`[ \t\r]*\n`)
 
 // parseBinding reads what bin/bind printed: KEY=VALUE a line.
 func parseBinding(packName string, answer []byte) (envvar.Set, error) {
-	set, err := envvar.ParseLines(lineEnd.Split(strings.TrimRight(string(answer), " \t\r\n"), -1))
+	set, err := envvar.ParseLines(lineEnd().Split(strings.TrimRight(string(answer), " \t\r\n"), -1))
 	var wrong *envvar.LineError
 	if errors.As(err, &wrong) {
 		return nil, &pack.Error{Pack: packName, File: "bin/bind", Key: wrong.Key, Line: wrong.Line, Reason: wrong.Reason, Err: wrong}

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strconv"
 
@@ -15,6 +14,7 @@ import (
 
 	"github.com/servicepack/svp/engine"
 	"github.com/servicepack/svp/engine/broker/osb"
+	"github.com/servicepack/svp/engine/lazyregexp"
 )
 
 // namespace is that of the ids that the catalog makes of names (RFC 9562, section
@@ -142,15 +142,15 @@ func (c *catalog) add(ctx context.Context, e Engine, path string, names, planIDs
 
 // cliFriendly is a name as the specification wants it ("CLI-friendly", Catalog
 // Management).
-var cliFriendly = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
+var cliFriendly = lazyregexp.New(`^[A-Za-z0-9._-]+$`)
 
 // semver is a version of Semantic Versioning 2.0, as maintenance_info demands
 // (Maintenance Info Object).
-var semver = regexp.MustCompile(`^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$`)
+var semver = lazyregexp.New(`^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$`)
 
 func newService(path string, offer engine.Offer) (*service, error) {
 	pack := offer.Pack
-	if !cliFriendly.MatchString(pack.Name) {
+	if !cliFriendly().MatchString(pack.Name) {
 		return nil, fmt.Errorf("a platform takes no service of the name %q: use letters, digits, dots, hyphens and underscores", pack.Name)
 	}
 	if len(offer.Plans) == 0 {
@@ -159,7 +159,7 @@ func newService(path string, offer engine.Offer) (*service, error) {
 	s := &service{pack: path, offer: offer, plans: map[string]*servicePlan{}}
 	s.id = cmp.Or(offer.ID, uuid.NewSHA1(namespace, []byte(pack.Group+":"+pack.Name)).String())
 	for _, offered := range offer.Plans {
-		if !cliFriendly.MatchString(offered.Name) {
+		if !cliFriendly().MatchString(offered.Name) {
 			return nil, fmt.Errorf("a platform takes no plan of the name %q: use letters, digits, dots, hyphens and underscores", offered.Name)
 		}
 		p := &servicePlan{service: s, offered: offered}
@@ -170,7 +170,7 @@ func newService(path string, offer engine.Offer) (*service, error) {
 		s.plans[p.id] = p
 		s.order = append(s.order, p)
 	}
-	if semver.MatchString(pack.Version) {
+	if semver().MatchString(pack.Version) {
 		s.maintenance = &osb.MaintenanceInfo{Version: pack.Version, Description: "Version " + pack.Version + " of the pack."}
 	}
 	var err error

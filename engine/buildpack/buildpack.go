@@ -15,11 +15,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 
 	"github.com/servicepack/svp/engine/archive"
 	"github.com/servicepack/svp/engine/dependency"
+	"github.com/servicepack/svp/engine/lazyregexp"
 )
 
 // ManifestFile is what makes a folder a buildpack.
@@ -31,9 +31,9 @@ const (
 )
 
 var (
-	languagePattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_+-]*$`)
-	versionPattern  = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.+~-]*$`)
-	stackPattern    = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]*$`)
+	languagePattern = lazyregexp.New(`^[A-Za-z0-9][A-Za-z0-9_+-]*$`)
+	versionPattern  = lazyregexp.New(`^[A-Za-z0-9][A-Za-z0-9_.+~-]*$`)
+	stackPattern    = lazyregexp.New(`^[A-Za-z0-9][A-Za-z0-9_.-]*$`)
 )
 
 // Buildpack is a folder that can be packaged.
@@ -104,7 +104,7 @@ func readVersion(root *os.Root) (string, error) {
 		return "", unreadable(versionFile, err)
 	}
 	version := strings.TrimSpace(string(content))
-	if !versionPattern.MatchString(version) {
+	if !versionPattern().MatchString(version) {
 		return "", &Error{File: versionFile, Line: 1, Reason: quote(version) + " is not a version, such as 1.0.0"}
 	}
 	return version, nil

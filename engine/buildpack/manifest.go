@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,6 +13,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/servicepack/svp/engine/dependency"
+	"github.com/servicepack/svp/engine/lazyregexp"
 )
 
 const manifestLimit = 4 << 20
@@ -111,7 +111,7 @@ func checkEnd(decoder *yaml.Decoder) error {
 	return err
 }
 
-var lineOfError = regexp.MustCompile(`^line (\d+): `)
+var lineOfError = lazyregexp.New(`^line (\d+): `)
 
 // yamlError puts an error of the yaml library into a place of the file.
 func yamlError(err error) error {
@@ -121,7 +121,7 @@ func yamlError(err error) error {
 		message = typed.Errors[0]
 	}
 	fault := &Error{File: ManifestFile, Err: err}
-	if found := lineOfError.FindStringSubmatch(message); found != nil {
+	if found := lineOfError().FindStringSubmatch(message); found != nil {
 		// The pattern has digits only; a line too large for an int stays 0.
 		fault.Line, _ = strconv.Atoi(found[1])
 		message = message[len(found[0]):]
@@ -136,7 +136,7 @@ func (m *manifest) check() error {
 		return m.Stack.fault("stack", "this is the manifest of a package, made for stack %s", quote(m.Stack.value))
 	case m.Language.line == 0:
 		return &Error{File: ManifestFile, Key: "language", Reason: "missing; the package is called by it"}
-	case !languagePattern.MatchString(m.Language.value):
+	case !languagePattern().MatchString(m.Language.value):
 		return m.Language.fault("language", "%s is not a word of letters, digits, \"_\", \"+\" and \"-\"", quote(m.Language.value))
 	}
 	if err := m.checkEntries(); err != nil {
@@ -213,7 +213,7 @@ func (d dependencyEntry) check(key string, line int) error {
 		return missing("sha256", "")
 	}
 	for i, stack := range d.Stacks {
-		if !stackPattern.MatchString(stack.value) {
+		if !stackPattern().MatchString(stack.value) {
 			return stack.fault(fmt.Sprintf("%s.cf_stacks[%d]", key, i), "%s is not the name of a stack", quote(stack.value))
 		}
 	}
@@ -290,7 +290,7 @@ func (m *manifest) checkForm(form Form) error {
 // knowsStack tells whether a package for the stack makes sense.
 func (m *manifest) knowsStack(stack string) bool {
 	stacks := m.stacks()
-	return stackPattern.MatchString(stack) && (len(stacks) == 0 || slices.Contains(stacks, stack))
+	return stackPattern().MatchString(stack) && (len(stacks) == 0 || slices.Contains(stacks, stack))
 }
 
 // stacks are all that the manifest names, sorted.

@@ -9,6 +9,8 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/servicepack/svp/engine/lazyregexp"
 )
 
 // Coordinate names one package. Two packages of the same coordinate are the same,
@@ -27,9 +29,9 @@ const (
 )
 
 var (
-	groupPattern   = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]*(\.[a-z0-9][a-z0-9_-]*)*$`)
-	namePattern    = regexp.MustCompile(`^[a-z0-9][a-z0-9_.-]*$`)
-	versionPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.+~-]*$`)
+	groupPattern   = lazyregexp.New(`^[a-z0-9][a-z0-9_-]*(\.[a-z0-9][a-z0-9_-]*)*$`)
+	namePattern    = lazyregexp.New(`^[a-z0-9][a-z0-9_.-]*$`)
+	versionPattern = lazyregexp.New(`^[A-Za-z0-9][A-Za-z0-9_.+~-]*$`)
 )
 
 // form is what every error says that a coordinate is like.
@@ -103,13 +105,13 @@ func checkVersionText(version string) error {
 	return err
 }
 
-func check(part, text string, pattern *regexp.Regexp, most int, meaning string) error {
+func check(part, text string, pattern func() *regexp.Regexp, most int, meaning string) error {
 	switch {
 	case text == "":
 		return fmt.Errorf("the %s is empty", part)
 	case len(text) > most:
 		return fmt.Errorf("the %s is longer than %d characters", part, most)
-	case !pattern.MatchString(text):
+	case !pattern().MatchString(text):
 		return fmt.Errorf("the %s %s is not right: it is %s", part, quote(text), meaning)
 	}
 	return nil

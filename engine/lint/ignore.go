@@ -1,10 +1,14 @@
 package lint
 
-import "strings"
+import (
+	"strings"
 
-var ignoreComment = pattern(`(?:#|;|//|--)\s*svp-lint:\s*(.*)$`)
+	"github.com/servicepack/svp/engine/lazyregexp"
+)
 
-var ignoreForm = pattern(`^ignore\s+((?:SVP|SC)\d+)\s+(\S.*)$`)
+var ignoreComment = lazyregexp.New(`(?:#|;|//|--)\s*svp-lint:\s*(.*)$`)
+
+var ignoreForm = lazyregexp.New(`^ignore\s+((?:SVP|SC)\d+)\s+(\S.*)$`)
 
 // ignore is a comment that silences findings.
 type ignore struct {

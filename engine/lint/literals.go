@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/servicepack/svp/engine/lazyregexp"
 )
 
 // tokens are what keys and access tokens look like.
@@ -12,29 +14,29 @@ var tokens = []struct {
 	what string
 	form func() *regexp.Regexp
 }{
-	{"a private key", pattern(`-----BEGIN ([A-Z0-9]+ )*PRIVATE KEY( BLOCK)?-----`)},
-	{"a secret key of minisign", pattern(`untrusted comment: [^\n]*(secret|encrypted) key`)},
-	{"an access key of AWS", pattern(`\b(AKIA|ASIA)[0-9A-Z]{16}\b`)},
-	{"a token of GitHub", pattern(`\b(gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{22,})`)},
-	{"a token of GitLab", pattern(`\bglpat-[A-Za-z0-9_-]{20,}`)},
-	{"a token of Slack", pattern(`\bxox[abprs]-[A-Za-z0-9-]{10,}`)},
-	{"a key of Stripe", pattern(`\b[rs]k_live_[A-Za-z0-9]{16,}`)},
-	{"an API key of Google", pattern(`\bAIza[A-Za-z0-9_-]{35}\b`)},
-	{"a token of npm", pattern(`\bnpm_[A-Za-z0-9]{36}\b`)},
+	{"a private key", lazyregexp.New(`-----BEGIN ([A-Z0-9]+ )*PRIVATE KEY( BLOCK)?-----`)},
+	{"a secret key of minisign", lazyregexp.New(`untrusted comment: [^\n]*(secret|encrypted) key`)},
+	{"an access key of AWS", lazyregexp.New(`\b(AKIA|ASIA)[0-9A-Z]{16}\b`)},
+	{"a token of GitHub", lazyregexp.New(`\b(gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{22,})`)},
+	{"a token of GitLab", lazyregexp.New(`\bglpat-[A-Za-z0-9_-]{20,}`)},
+	{"a token of Slack", lazyregexp.New(`\bxox[abprs]-[A-Za-z0-9-]{10,}`)},
+	{"a key of Stripe", lazyregexp.New(`\b[rs]k_live_[A-Za-z0-9]{16,}`)},
+	{"an API key of Google", lazyregexp.New(`\bAIza[A-Za-z0-9_-]{35}\b`)},
+	{"a token of npm", lazyregexp.New(`\bnpm_[A-Za-z0-9]{36}\b`)},
 }
 
 // literalPassword is a setting whose name tells that its value is a password, and
 // whose value is written out. What is filled in has a dollar, a brace, an angle
 // bracket, an at sign or a percent sign.
-var literalPassword = pattern(
+var literalPassword = lazyregexp.New(
 	`(?i)^\s*(?:export\s+|set\s+|-\s+)?["']?([a-z0-9_.-]*(?:password|passwd|passphrase|secret|api_?key|access_?token|auth_?token|requirepass|masterauth))["']?` +
 		`(?:\s*[:=]\s*|\s+)["']?([^\s"'$<>{}@%()|&;*]{6,})["']?\s*[,;]?\s*(?:#.*)?$`)
 
 // credentials are a user and a password in a URL.
-var credentials = pattern(`\b[a-z][a-z0-9+.-]*://[^\s/:@"'$<>{}%]+:([^\s/@"'$<>{}%]+)@[A-Za-z0-9]`)
+var credentials = lazyregexp.New(`\b[a-z][a-z0-9+.-]*://[^\s/:@"'$<>{}%]+:([^\s/@"'$<>{}%]+)@[A-Za-z0-9]`)
 
 // writtenPassword is a setting in the middle of a line, as scripts write them.
-var writtenPassword = pattern(
+var writtenPassword = lazyregexp.New(
 	`(?i)(?:\b(?:requirepass|masterauth)\s+([^\s"'$<>{}@%\\]{6,})|\b(?:identified\s+by|password)\s+'([^'$<>{}@%\\]{4,})')`)
 
 // fillers are values that are no passwords: what is to be replaced, names of

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"mvdan.cc/sh/v3/syntax"
+
+	"github.com/servicepack/svp/engine/lazyregexp"
 )
 
 // checkUseOfSecrets follows the secrets through the scripts.
@@ -34,7 +36,7 @@ const maxCopies = 10
 
 // secretName is a variable that holds a secret by what it is called, as those of
 // consumers do.
-var secretName = pattern(`(?i)^([a-z0-9_]*_)?(password|passwd|passphrase|secret|token)$`)
+var secretName = lazyregexp.New(`(?i)^([a-z0-9_]*_)?(password|passwd|passphrase|secret|token)$`)
 
 // copies are the variables of a script that hold a secret: those of the pack, those
 // that are called so, and what is assigned from them.
@@ -97,7 +99,7 @@ func (c *checker) checkCall(s *source, call *syntax.CallExpr, secrets map[string
 	}
 }
 
-var traceOption = pattern(`^(-[a-zA-Z]*x[a-zA-Z]*|xtrace)$`)
+var traceOption = lazyregexp.New(`^(-[a-zA-Z]*x[a-zA-Z]*|xtrace)$`)
 
 // traces tells whether an argument of set turns tracing on.
 func traces(word *syntax.Word) bool {
@@ -181,9 +183,9 @@ func (c *checker) queryFiles() []*source {
 }
 
 var (
-	upperCase = pattern(`^[A-Z][A-Z0-9_]*$`)
+	upperCase = lazyregexp.New(`^[A-Z][A-Z0-9_]*$`)
 	// ofShell are variables that are there in a query, or that the shell makes.
-	ofShell = pattern(`^(PATH|HOME|LANG|LC_[A-Z]+|IFS|PWD|OLDPWD|PPID|UID|EUID|RANDOM|SECONDS|LINENO|REPLY|HOSTNAME|` +
+	ofShell = lazyregexp.New(`^(PATH|HOME|LANG|LC_[A-Z]+|IFS|PWD|OLDPWD|PPID|UID|EUID|RANDOM|SECONDS|LINENO|REPLY|HOSTNAME|` +
 		`HOSTTYPE|OSTYPE|MACHTYPE|OPTARG|OPTIND|OPTERR|PIPESTATUS|FUNCNAME|EPOCHSECONDS|EPOCHREALTIME|SHLVL|BASH[A-Z_]*|DIRSTACK|GROUPS)$`)
 )
 

@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"mvdan.cc/sh/v3/syntax"
+
+	"github.com/servicepack/svp/engine/lazyregexp"
 )
 
 // openSetting is a line with which a known service serves everybody.
@@ -18,44 +20,44 @@ type openSetting struct {
 
 var openSettings = []openSetting{
 	{
-		pattern(`^\s*(?:--)?protected-mode\s+["']?no\b`),
-		pattern(`requirepass|aclfile|ACL SETUSER|user default`),
+		lazyregexp.New(`^\s*(?:--)?protected-mode\s+["']?no\b`),
+		lazyregexp.New(`requirepass|aclfile|ACL SETUSER|user default`),
 		"redis serves everybody: protected-mode is off, and nothing sets a password",
 		"set requirepass, or aclfile, from the secret",
 	},
 	{
-		pattern(`\bhost(?:ssl|nossl|gssenc|nogssenc)?\s+\S+\s+\S+\s+(?:all|samenet|0\.0\.0\.0|::|[0-9a-fA-F.:]+)\S*\s+(?:[0-9.]+\s+)?trust\b`), nil,
+		lazyregexp.New(`\bhost(?:ssl|nossl|gssenc|nogssenc)?\s+\S+\s+\S+\s+(?:all|samenet|0\.0\.0\.0|::|[0-9a-fA-F.:]+)\S*\s+(?:[0-9.]+\s+)?trust\b`), nil,
 		"PostgreSQL trusts everybody who comes over the network", "write scram-sha-256 in place of trust",
 	},
 	{
-		pattern(`\binitdb\b.*(?:--auth(?:-host)?[= ]trust|-A\s*trust)`),
-		pattern(`scram-sha-256|hba_file`),
+		lazyregexp.New(`\binitdb\b.*(?:--auth(?:-host)?[= ]trust|-A\s*trust)`),
+		lazyregexp.New(`scram-sha-256|hba_file`),
 		"initdb lets everybody in", "write --auth=scram-sha-256",
 	},
 	{
-		pattern(`POSTGRES_HOST_AUTH_METHOD=trust`), nil,
+		lazyregexp.New(`POSTGRES_HOST_AUTH_METHOD=trust`), nil,
 		"PostgreSQL trusts everybody who comes over the network", "leave it out",
 	},
 	{
-		pattern(`loopback_users(?:\.guest)?\s*=\s*(?:none|false)|\{\s*loopback_users\s*,\s*\[\s*\]\s*\}`),
-		pattern(`delete_user\s+guest|default_pass|load_definitions|change_password\s+guest`),
+		lazyregexp.New(`loopback_users(?:\.guest)?\s*=\s*(?:none|false)|\{\s*loopback_users\s*,\s*\[\s*\]\s*\}`),
+		lazyregexp.New(`delete_user\s+guest|default_pass|load_definitions|change_password\s+guest`),
 		"RabbitMQ's user guest, whose password everybody knows, may come over the network",
 		"remove guest, or give it the secret as its password",
 	},
 	{
-		pattern(`^\s*allow_anonymous\s+true\b`), nil,
+		lazyregexp.New(`^\s*allow_anonymous\s+true\b`), nil,
 		"the MQTT broker lets anybody in", "write allow_anonymous false, and a password_file",
 	},
 	{
-		pattern(`^\s*xpack\.security\.enabled\s*:\s*false\b`), nil,
+		lazyregexp.New(`^\s*xpack\.security\.enabled\s*:\s*false\b`), nil,
 		"Elasticsearch serves everybody", "leave the security on",
 	},
 	{
-		pattern(`\bAllowAllAuthenticator\b`), nil,
+		lazyregexp.New(`\bAllowAllAuthenticator\b`), nil,
 		"Cassandra lets anybody in", "use PasswordAuthenticator",
 	},
 	{
-		pattern(`^\s*auth-enabled\s*=\s*false\b`), nil,
+		lazyregexp.New(`^\s*auth-enabled\s*=\s*false\b`), nil,
 		"InfluxDB serves everybody", "write auth-enabled = true",
 	},
 }
@@ -72,23 +74,23 @@ type openProgram struct {
 
 var openPrograms = []openProgram{
 	{
-		"redis-server", pattern(`requirepass|aclfile|ACL SETUSER|user default`), true,
+		"redis-server", lazyregexp.New(`requirepass|aclfile|ACL SETUSER|user default`), true,
 		"redis gets no password: nothing in the pack sets requirepass or users", "set requirepass, or aclfile, from the secret",
 	},
 	{
-		"mongod", pattern(`--auth\b|--keyFile\b|authorization\s*:\s*["']?enabled`), true,
+		"mongod", lazyregexp.New(`--auth\b|--keyFile\b|authorization\s*:\s*["']?enabled`), true,
 		"mongod serves everybody without --auth", "add --auth, and make the user in bin/build setup",
 	},
 	{
-		"memcached", pattern(`(?:^|\s)-S\b|--enable-sasl|--auth-file|(?:^|\s)-Y\b|(?:-l|--listen)[= ]?127\.`), false,
+		"memcached", lazyregexp.New(`(?:^|\s)-S\b|--enable-sasl|--auth-file|(?:^|\s)-Y\b|(?:-l|--listen)[= ]?127\.`), false,
 		"memcached serves everybody without -S", "add -S (--enable-sasl), or -Y with a file of users",
 	},
 	{
-		"nats-server", pattern(`authorization|accounts\s*[:{]|--auth\b|--pass\b|operator\s*:`), true,
+		"nats-server", lazyregexp.New(`authorization|accounts\s*[:{]|--auth\b|--pass\b|operator\s*:`), true,
 		"nats-server serves everybody: nothing in the pack sets an authorization", "write authorization { … } into its configuration",
 	},
 	{
-		"etcd", pattern(`auth\s+enable|--client-cert-auth`), true,
+		"etcd", lazyregexp.New(`auth\s+enable|--client-cert-auth`), true,
 		"etcd serves everybody: nothing in the pack enables its authentication", "run etcdctl auth enable",
 	},
 }
@@ -96,8 +98,8 @@ var openPrograms = []openProgram{
 // skipGrants is how MariaDB and MySQL let everybody do everything, which is fine
 // for a moment that nobody can reach.
 var (
-	skipGrants = pattern(`skip[-_]grant[-_]tables`)
-	unreached  = pattern(`skip[-_]networking|--bootstrap|bind-address=127\.`)
+	skipGrants = lazyregexp.New(`skip[-_]grant[-_]tables`)
+	unreached  = lazyregexp.New(`skip[-_]networking|--bootstrap|bind-address=127\.`)
 )
 
 // checkServices looks for services that serve everybody.

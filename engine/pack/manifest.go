@@ -7,12 +7,13 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"regexp"
 	"strconv"
 	"strings"
 	"unicode"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/servicepack/svp/engine/lazyregexp"
 )
 
 const (
@@ -171,9 +172,9 @@ func checkEnd(decoder *yaml.Decoder) error {
 }
 
 var (
-	manifestLine = regexp.MustCompile(`^line (\d+): `)
-	unknownField = regexp.MustCompile(`^field (.*) not found in type pack\.(\w+)$`)
-	wrongKind    = regexp.MustCompile("^cannot unmarshal (!!\\w+)(?: `(.*)`)? into (.*)$")
+	manifestLine = lazyregexp.New(`^line (\d+): `)
+	unknownField = lazyregexp.New(`^field (.*) not found in type pack\.(\w+)$`)
+	wrongKind    = lazyregexp.New("^cannot unmarshal (!!\\w+)(?: `(.*)`)? into (.*)$")
 )
 
 // manifestErrors puts an error of the yaml library, which may tell of several
@@ -207,16 +208,16 @@ func firstColumn(content []byte, line int) int {
 // manifestFault reads one message of the library.
 func manifestFault(message string) *Error {
 	fault := &Error{File: manifestFile}
-	if found := manifestLine.FindStringSubmatch(message); found != nil {
+	if found := manifestLine().FindStringSubmatch(message); found != nil {
 		// The pattern has digits only; a line too large for an int stays 0.
 		fault.Line, _ = strconv.Atoi(found[1])
 		message = message[len(found[0]):]
 	}
 	fault.Reason = clip(message, maxMessage)
-	if found := unknownField.FindStringSubmatch(message); found != nil {
+	if found := unknownField().FindStringSubmatch(message); found != nil {
 		fault.Reason = "unknown field " + quote(found[1])
 		fault.Hint = "known here: " + knownFields[found[2]]
-	} else if found := wrongKind.FindStringSubmatch(message); found != nil {
+	} else if found := wrongKind().FindStringSubmatch(message); found != nil {
 		fault.Reason = expected(found[3]) + " is expected here"
 		if found[2] != "" {
 			fault.Reason += ", not " + quote(found[2])

@@ -8,12 +8,13 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/servicepack/svp/engine/lazyregexp"
 )
 
 // Limits of one query, and of a pack, unless an Option says otherwise.
@@ -194,8 +195,8 @@ func homeFolder() string {
 }
 
 var (
-	namePattern = regexp.MustCompile(`^[a-z0-9][a-z0-9_.-]*$`)
-	notInName   = regexp.MustCompile(`[^a-z0-9_.-]+`)
+	namePattern = lazyregexp.New(`^[a-z0-9][a-z0-9_.-]*$`)
+	notInName   = lazyregexp.New(`[^a-z0-9_.-]+`)
 )
 
 // maxName leaves a name usable for an instance.
@@ -204,7 +205,7 @@ const maxName = 63
 // CheckName tells what keeps a text from being the name of a pack.
 func CheckName(name string) error {
 	switch {
-	case !namePattern.MatchString(name):
+	case !namePattern().MatchString(name):
 		return fmt.Errorf("%s is not %s", quote(name), nameMeaning)
 	case len(name) > maxName:
 		return fmt.Errorf("%s is longer than %d characters", quote(name), maxName)
@@ -215,7 +216,7 @@ func CheckName(name string) error {
 // folderName makes the name of a pack that declares none.
 func folderName(absolute string) (string, *Error) {
 	base := filepath.Base(absolute)
-	name := strings.Trim(notInName.ReplaceAllString(strings.ToLower(base), "-"), "_.-")
+	name := strings.Trim(notInName().ReplaceAllString(strings.ToLower(base), "-"), "_.-")
 	if name == "" || len(name) > maxName {
 		return "", &Error{
 			Reason: fmt.Sprintf("no name can be made from the folder's name, %s", quote(base)),

@@ -8,15 +8,17 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/servicepack/svp/engine/lazyregexp"
 )
 
 var (
-	versionPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.+~-]*$`)
-	cpusPattern    = regexp.MustCompile(`^[0-9]{1,6}(\.[0-9]{1,9})?$`)
-	sha256Pattern  = regexp.MustCompile(`^[0-9a-fA-F]{64}$`)
-	uriPattern     = regexp.MustCompile(`^[a-z][a-z0-9+.-]*://[^\s]+$`)
-	webPattern     = regexp.MustCompile(`^https?://[^\s]+$`)
-	imagePattern   = regexp.MustCompile(`^(https?://|data:image/)[^\s]+$`)
+	versionPattern = lazyregexp.New(`^[A-Za-z0-9][A-Za-z0-9_.+~-]*$`)
+	cpusPattern    = lazyregexp.New(`^[0-9]{1,6}(\.[0-9]{1,9})?$`)
+	sha256Pattern  = lazyregexp.New(`^[0-9a-fA-F]{64}$`)
+	uriPattern     = lazyregexp.New(`^[a-z][a-z0-9+.-]*://[^\s]+$`)
+	webPattern     = lazyregexp.New(`^https?://[^\s]+$`)
+	imagePattern   = lazyregexp.New(`^(https?://|data:image/)[^\s]+$`)
 )
 
 // fault says what is wrong with the value of a field.
@@ -25,8 +27,8 @@ func (t text) fault(field, format string, args ...any) *Error {
 }
 
 // match refuses a value that is there and does not have the form.
-func (t text) match(field string, form *regexp.Regexp, meaning string) *Error {
-	if t.line == 0 || form.MatchString(t.value) {
+func (t text) match(field string, form func() *regexp.Regexp, meaning string) *Error {
+	if t.line == 0 || form().MatchString(t.value) {
 		return nil
 	}
 	return t.fault(field, "%s is not %s", quote(t.value), meaning)
@@ -185,7 +187,7 @@ func (e limitsEntry) describe(field string) (Limits, *Error) {
 	}
 	if e.CPUs.line > 0 {
 		cpus, err := strconv.ParseFloat(e.CPUs.value, 64)
-		if err != nil || cpus <= 0 || !cpusPattern.MatchString(e.CPUs.value) {
+		if err != nil || cpus <= 0 || !cpusPattern().MatchString(e.CPUs.value) {
 			return Limits{}, e.CPUs.fault(field+".cpus", "%s is not a number of processors, such as 0.5 or 2", quote(e.CPUs.value))
 		}
 		if cpus < minCPUs || cpus > maxCPUs {
@@ -224,7 +226,7 @@ func (e catalogEntry) describe() (Catalog, *Error) {
 	addresses := []struct {
 		name    string
 		text    text
-		form    *regexp.Regexp
+		form    func() *regexp.Regexp
 		meaning string
 	}{
 		{"documentation_url", e.DocumentationURL, webPattern, webMeaning},

@@ -4,13 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"path"
-	"regexp"
 	"strconv"
 	"strings"
 
 	"github.com/docker/go-units"
 
 	"github.com/servicepack/svp/engine/envvar"
+	"github.com/servicepack/svp/engine/lazyregexp"
 )
 
 // OS names the distribution and its release that a pack is made for.
@@ -27,11 +27,11 @@ func (o OS) Image() string { return o.Name + ":" + o.Version }
 
 // osPattern is narrower than the contract in one way: both parts begin with a
 // letter or digit, because no image reference could be made of others.
-var osPattern = regexp.MustCompile(`^([a-z0-9][a-z0-9._-]*)/([a-z0-9][a-z0-9._-]*)$`)
+var osPattern = lazyregexp.New(`^([a-z0-9][a-z0-9._-]*)/([a-z0-9][a-z0-9._-]*)$`)
 
 // ParseOS reads the form NAME/VERSION.
 func ParseOS(s string) (OS, error) {
-	parts := osPattern.FindStringSubmatch(s)
+	parts := osPattern().FindStringSubmatch(s)
 	if parts == nil {
 		return OS{}, fmt.Errorf("%s is not of the form NAME/VERSION, such as debian/12", quote(s))
 	}
@@ -47,11 +47,11 @@ type Port struct {
 // String returns the form "5432/tcp".
 func (p Port) String() string { return strconv.Itoa(p.Number) + "/" + p.Protocol }
 
-var portPattern = regexp.MustCompile(`^([1-9][0-9]{0,4})(?:/(tcp|udp))?$`)
+var portPattern = lazyregexp.New(`^([1-9][0-9]{0,4})(?:/(tcp|udp))?$`)
 
 // ParsePort reads a port number, optionally followed by /tcp or /udp.
 func ParsePort(s string) (Port, error) {
-	parts := portPattern.FindStringSubmatch(s)
+	parts := portPattern().FindStringSubmatch(s)
 	if parts == nil {
 		return Port{}, fmt.Errorf("%s is not a port, such as 5432 or 53/udp", quote(s))
 	}
@@ -66,7 +66,7 @@ func ParsePort(s string) (Port, error) {
 	return port, nil
 }
 
-var componentPattern = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]*$`)
+var componentPattern = lazyregexp.New(`^[a-z0-9][a-z0-9_-]*$`)
 
 // CheckComponent tells what keeps a text from being the name of a component.
 func CheckComponent(name string) error {
@@ -75,7 +75,7 @@ func CheckComponent(name string) error {
 }
 
 func parseComponent(s string) (string, error) {
-	if !componentPattern.MatchString(s) {
+	if !componentPattern().MatchString(s) {
 		return "", fmt.Errorf(`%s is not a component's name; it is lower-case letters, digits, "_" and "-", and begins with a letter or digit`, quote(s))
 	}
 	return s, nil
@@ -148,14 +148,14 @@ func within(p, folder string) bool {
 	return p == folder || strings.HasPrefix(p, folder+"/")
 }
 
-var sizePattern = regexp.MustCompile(`^[0-9]{1,15}(\.[0-9]{1,6})?[a-zA-Z]{0,3}$`)
+var sizePattern = lazyregexp.New(`^[0-9]{1,15}(\.[0-9]{1,6})?[a-zA-Z]{0,3}$`)
 
 // maxSize keeps what is computed with sizes far from overflowing.
 const maxSize = 1 << 60
 
 func parseSize(s string) (int64, error) {
 	size, err := units.RAMInBytes(s)
-	if err != nil || !sizePattern.MatchString(s) {
+	if err != nil || !sizePattern().MatchString(s) {
 		return 0, fmt.Errorf("%s is not a size, such as 256m or 1g", quote(s))
 	}
 	if size < 1 || size > maxSize {

@@ -86,7 +86,7 @@ func parseLock(content []byte) (Lock, error) {
 		if err != nil {
 			return Lock{}, err
 		}
-		if !hexSum.MatchString(pin.SHA256) || !packDigest.MatchString(pin.PackDigest) {
+		if !hexSum().MatchString(pin.SHA256) || !packDigest().MatchString(pin.PackDigest) {
 			return Lock{}, fmt.Errorf("%s: a digest is missing, or is none", text)
 		}
 		lock.pins[c] = pin

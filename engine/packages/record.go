@@ -8,8 +8,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
+
+	"github.com/servicepack/svp/engine/lazyregexp"
 )
 
 // Record is what is known of a package that is on this machine. No secret is in
@@ -34,8 +35,8 @@ func recordFile(folder string) string {
 }
 
 var (
-	hexSum     = regexp.MustCompile(`^[0-9a-f]{64}$`)
-	packDigest = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
+	hexSum     = lazyregexp.New(`^[0-9a-f]{64}$`)
+	packDigest = lazyregexp.New(`^sha256:[0-9a-f]{64}$`)
 )
 
 // readRecord reads the record of a folder. The error matches fs.ErrNotExist where
@@ -51,7 +52,7 @@ func readRecord(folder string) (Record, error) {
 	}
 	var record Record
 	err = json.Unmarshal(content, &record) // a later svp may know more
-	if err == nil && (!hexSum.MatchString(record.SHA256) || !packDigest.MatchString(record.PackDigest) || !packDigest.MatchString(record.BundledDigest)) {
+	if err == nil && (!hexSum().MatchString(record.SHA256) || !packDigest().MatchString(record.PackDigest) || !packDigest().MatchString(record.BundledDigest)) {
 		err = errors.New("a digest is missing")
 	}
 	if err != nil {

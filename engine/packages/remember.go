@@ -39,7 +39,7 @@ func (s *Store) remember(ref registry.Reference, sum string) error {
 func (s *Store) recall(ctx context.Context, ref registry.Reference) (Opened, error) {
 	var known remembered
 	content, err := os.ReadFile(s.rememberedFile(ref))
-	if err != nil || decodeStrictly(content, &known) != nil || known.Reference != ref.String() || !hexSum.MatchString(known.SHA256) {
+	if err != nil || decodeStrictly(content, &known) != nil || known.Reference != ref.String() || !hexSum().MatchString(known.SHA256) {
 		return Opened{}, ErrNotInstalled
 	}
 	return s.findPulled(ctx, known.SHA256, ref)

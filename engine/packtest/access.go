@@ -5,12 +5,12 @@ import (
 	"fmt"
 	"io"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/servicepack/svp/engine"
 	"github.com/servicepack/svp/engine/envvar"
+	"github.com/servicepack/svp/engine/lazyregexp"
 	"github.com/servicepack/svp/engine/pack"
 	"github.com/servicepack/svp/engine/secrets"
 )
@@ -169,12 +169,12 @@ func checkTwoInstances(ctx context.Context, t *trial) (string, error) {
 	return fmt.Sprintf("both run, and differ in %s", counted(credentials, "credential")), nil
 }
 
-var credentialName = regexp.MustCompile(`(?i)(PASSWORD|PASSWD|SECRET|TOKEN|API_?KEY)$`)
+var credentialName = lazyregexp.New(`(?i)(PASSWORD|PASSWD|SECRET|TOKEN|API_?KEY)$`)
 
 // credential is what is secret in a variable, by its name or as the password of a
 // URL, or nothing.
 func credential(name, value string) string {
-	if credentialName.MatchString(name) {
+	if credentialName().MatchString(name) {
 		return value
 	}
 	if !strings.Contains(value, "://") {

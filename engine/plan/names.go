@@ -3,8 +3,9 @@ package plan
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"regexp"
 	"strings"
+
+	"github.com/servicepack/svp/engine/lazyregexp"
 )
 
 // Names of what svp makes in Docker.
@@ -19,10 +20,10 @@ const (
 	containerPrefix   = "svp-"
 )
 
-var instanceName = regexp.MustCompile(`^[a-z0-9][a-z0-9_.-]{0,62}$`)
+var instanceName = lazyregexp.New(`^[a-z0-9][a-z0-9_.-]{0,62}$`)
 
 // ValidInstanceName tells whether an instance can have that name.
-func ValidInstanceName(name string) bool { return instanceName.MatchString(name) }
+func ValidInstanceName(name string) bool { return instanceName().MatchString(name) }
 
 // BaseReference names the base image of a pack's contents on an OS image. A
 // tag, other than a repository, takes every pack's name.
@@ -89,11 +90,11 @@ func VolumeName(id, path string) string {
 // MakingVolumeName names the volume that marks an instance as half made.
 func MakingVolumeName(id string) string { return containerPrefix + "making-" + id }
 
-var consumerName = regexp.MustCompile(`^[a-z0-9][a-z0-9_.-]{0,47}$`)
+var consumerName = lazyregexp.New(`^[a-z0-9][a-z0-9_.-]{0,47}$`)
 
 // ValidConsumer tells whether the consumer of a binding can have that name. With
 // a prefix it fits into what services allow for the name of a user.
-func ValidConsumer(name string) bool { return consumerName.MatchString(name) }
+func ValidConsumer(name string) bool { return consumerName().MatchString(name) }
 
 // BindingVolumeName names the volume that records a consumer of an instance.
 func BindingVolumeName(id, consumer string) string {

@@ -8,12 +8,13 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"regexp"
 
 	"oras.land/oras-go/v2/content"
 	"oras.land/oras-go/v2/errdef"
 	"oras.land/oras-go/v2/registry/remote/auth"
 	"oras.land/oras-go/v2/registry/remote/errcode"
+
+	"github.com/servicepack/svp/engine/lazyregexp"
 )
 
 // explain gives an error of the library its cause. Addresses that a registry
@@ -53,11 +54,11 @@ func causeOf(err error) error {
 	case errors.As(err, &network):
 		return fmt.Errorf("%w: %w", ErrUnreachable, withoutURL(err))
 	}
-	return fmt.Errorf("%w: %s", ErrNoPackage, clip(inAddress.ReplaceAllString(err.Error(), "")))
+	return fmt.Errorf("%w: %s", ErrNoPackage, clip(inAddress().ReplaceAllString(err.Error(), "")))
 }
 
 // inAddress is the part of an address that may hold a signature.
-var inAddress = regexp.MustCompile(`\?[^\s"]*`)
+var inAddress = lazyregexp.New(`\?[^\s"]*`)
 
 func causeOfStatus(answered *errcode.ErrorResponse) error {
 	said := http.StatusText(answered.StatusCode)

@@ -13,10 +13,10 @@ import (
 	"io/fs"
 	"os"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
+	"github.com/servicepack/svp/engine/lazyregexp"
 	"github.com/servicepack/svp/engine/pack"
 )
 
@@ -46,7 +46,7 @@ type Options struct {
 var systems = []string{"debian", "ubuntu"}
 
 // packagePattern is what Debian packages are called (Debian Policy, section 5.6.7).
-var packagePattern = regexp.MustCompile(`^[a-z0-9][a-z0-9+.-]+$`)
+var packagePattern = lazyregexp.New(`^[a-z0-9][a-z0-9+.-]+$`)
 
 // Check tells what is wrong with the options.
 func (o Options) Check() error {
@@ -70,7 +70,7 @@ func (o Options) Check() error {
 			return fmt.Errorf("the component %q is named twice", component)
 		}
 	}
-	if o.Package != "" && !packagePattern.MatchString(o.Package) {
+	if o.Package != "" && !packagePattern().MatchString(o.Package) {
 		return fmt.Errorf("%q is not the name of a Debian package", o.Package)
 	}
 	return nil
@@ -124,12 +124,12 @@ func (o Options) rename(text string) string {
 	return strings.NewReplacer(templateName, o.Name, templateVariable, Variable(o.Name)).Replace(text)
 }
 
-var notInVariable = regexp.MustCompile(`[^A-Z0-9]+`)
+var notInVariable = lazyregexp.New(`[^A-Z0-9]+`)
 
 // Variable is how the variables of a pack of that name begin. It is none that the
 // engine keeps for itself.
 func Variable(name string) string {
-	variable := strings.Trim(notInVariable.ReplaceAllString(strings.ToUpper(name), "_"), "_")
+	variable := strings.Trim(notInVariable().ReplaceAllString(strings.ToUpper(name), "_"), "_")
 	first, _, _ := strings.Cut(variable, "_")
 	if first == "SVP" || first == "PLAN" || first == "OLD" || first == "" || first[0] <= '9' {
 		return "PACK_" + variable

@@ -2,10 +2,11 @@ package dashboard
 
 import (
 	"bytes"
-	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/servicepack/svp/engine/lazyregexp"
 )
 
 const (
@@ -53,11 +54,11 @@ func (l *lineWriter) emitLine() error {
 }
 
 // terminalCodes are the colours and movements that programs send to terminals.
-var terminalCodes = regexp.MustCompile(`\x1b\[[0-9;?]*[A-Za-z]`)
+var terminalCodes = lazyregexp.New(`\x1b\[[0-9;?]*[A-Za-z]`)
 
 // readable drops what a browser cannot show.
 func readable(line []byte) string {
-	text := terminalCodes.ReplaceAllString(strings.ToValidUTF8(string(line), string(utf8.RuneError)), "")
+	text := terminalCodes().ReplaceAllString(strings.ToValidUTF8(string(line), string(utf8.RuneError)), "")
 	return strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) && r != '\t' {
 			return -1

@@ -3,8 +3,9 @@ package osb
 import (
 	"fmt"
 	"net/http"
-	"regexp"
 	"strconv"
+
+	"github.com/servicepack/svp/engine/lazyregexp"
 )
 
 // The version of the API that is spoken. Any minor version of a client is
@@ -25,7 +26,7 @@ func (v Version) Before(minor int) bool {
 	return v.Major < Major || v.Major == Major && v.Minor < minor
 }
 
-var versionHeader = regexp.MustCompile(`^(0|[1-9][0-9]{0,5})\.(0|[1-9][0-9]{0,5})$`)
+var versionHeader = lazyregexp.New(`^(0|[1-9][0-9]{0,5})\.(0|[1-9][0-9]{0,5})$`)
 
 // ParseVersion reads the version of the client: missing or malformed is 400,
 // another major version 412.
@@ -34,7 +35,7 @@ func ParseVersion(h http.Header) (Version, *Error) {
 	if len(values) == 0 {
 		return Version{}, BadRequest("the header %s is missing; send %[1]s: %d.%d", HeaderVersion, Major, Minor)
 	}
-	parts := versionHeader.FindStringSubmatch(values[0])
+	parts := versionHeader().FindStringSubmatch(values[0])
 	if len(values) > 1 || parts == nil {
 		return Version{}, BadRequest("the header %s must be one version MAJOR.MINOR; send %[1]s: %d.%d", HeaderVersion, Major, Minor)
 	}

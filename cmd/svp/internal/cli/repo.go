@@ -63,7 +63,7 @@ func (o *repoAddOptions) entry(ctx context.Context, w *wiring, inv *invocation) 
 	entry := repositoryEntry{Name: inv.arg(0), URL: inv.arg(1), Username: o.username}
 	location, err := repository.ParseLocation(entry.URL)
 	switch {
-	case !repositoryName.MatchString(entry.Name):
+	case !repositoryName().MatchString(entry.Name):
 		return entry, secrets.Value{}, inv.usageError(fmt.Sprintf("%q is no name for a repository", entry.Name),
 			"a name is lower-case letters, digits, \"_\", \".\" and \"-\"")
 	case err != nil:

@@ -9,9 +9,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 
+	"github.com/servicepack/svp/engine/lazyregexp"
 	"github.com/servicepack/svp/engine/repository"
 	"github.com/servicepack/svp/engine/secrets"
 	"github.com/servicepack/svp/engine/signature"
@@ -34,7 +34,7 @@ const (
 	repositoryPassword = "SVP_REPO_PASSWORD" //nolint:gosec // a name, and no password
 )
 
-var repositoryName = regexp.MustCompile(`^[a-z0-9][a-z0-9_.-]{0,62}$`)
+var repositoryName = lazyregexp.New(`^[a-z0-9][a-z0-9_.-]{0,62}$`)
 
 // checkRepositories finds what is wrong with the repositories and the keys of a
 // configuration file.
@@ -45,7 +45,7 @@ func (c configFile) checkRepositories() error {
 			return &usageError{text: fmt.Sprintf("%s: repository %q: ", c.path, entry.Name) + fmt.Sprintf(format, args...)}
 		}
 		switch _, err := entry.location(); {
-		case !repositoryName.MatchString(entry.Name):
+		case !repositoryName().MatchString(entry.Name):
 			return fail("a name is lower-case letters, digits, \"_\", \".\" and \"-\"")
 		case seen[entry.Name]:
 			return fail("it is there twice")
