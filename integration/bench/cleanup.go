@@ -71,8 +71,17 @@ func (b *bench) removeContainer(ctx context.Context, id string) error {
 func (b *bench) removeImages(ctx context.Context, label string) error {
 	list, err := b.docker.ImageList(ctx, image.ListOptions{Filters: labelled(label)})
 	errs := []error{err}
+	var parents []string
 	for _, i := range list {
-		errs = append(errs, b.removeImage(ctx, i.ID))
+		switch err := b.removeImage(ctx, i.ID); {
+		case errdefs.IsConflict(err):
+			parents = append(parents, i.ID) // of one that comes later in the list
+		default:
+			errs = append(errs, err)
+		}
+	}
+	for _, id := range parents {
+		errs = append(errs, b.removeImage(ctx, id))
 	}
 	return errors.Join(errs...)
 }

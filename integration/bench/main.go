@@ -7,7 +7,8 @@
 // svp: floor_*.go. Each figure is the median of several measurements, with the
 // smallest and the largest beside it; what is compared is measured in turns, in
 // one run, and the first of a pair is now the one and now the other. So the
-// ratios mean something also on a machine that others use.
+// ratios mean something also on a machine that others use. A difference has beside it
+// the range in which it lies with a confidence of 95 %.
 //
 // The sections, each of which -only picks:
 //
@@ -73,7 +74,7 @@ func run() int {
 func parse(args []string) (options, error) {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	only := flags.String("only", "", "measure one `SECTION`: "+strings.Join(sectionNames(), ", "))
-	pairs := flags.Int("pairs", 7, "measure each figure `N` times; builds at most three times")
+	pairs := flags.Int("pairs", 7, "measure each figure `N` times; builds at most three times, phases under a second more often")
 	packs := flags.String("packs", "", "measure these packs, separated by commas (default: all in packs/)")
 	svp := flags.String("svp", "bin/svp", "measure this `PROGRAM`")
 	if err := flags.Parse(args); err != nil {

@@ -87,15 +87,17 @@ func (t table) end() { _ = t.writer.Flush() }
 // apart prints a row of two samples that were not measured in pairs, and what their
 // medians are to each other.
 func (t table) apart(svp, against sample, labels ...string) {
-	t.beside(svp, against, svp.median().Seconds()/against.median().Seconds(), svp.median()-against.median(), labels)
+	t.beside(svp, against, svp.median().Seconds()/against.median().Seconds(), milliseconds(svp.median()-against.median()), labels)
 }
 
 // compared prints a row of two samples that were measured in pairs, and what they
-// are to each other.
+// are to each other: the difference with its confidence.
 func (t table) compared(svp, against sample, labels ...string) {
-	t.beside(svp, against, ratio(svp, against), excess(svp, against), labels)
+	low, high := differences(svp, against).confidence()
+	more := fmt.Sprintf("%s (%s to %s)", milliseconds(excess(svp, against)), milliseconds(low), milliseconds(high))
+	t.beside(svp, against, ratio(svp, against), more, labels)
 }
 
-func (t table) beside(svp, against sample, ratio float64, more time.Duration, labels []string) {
-	t.row(append(labels, svp.String(), against.String(), fmt.Sprintf("%.2f×", ratio), milliseconds(more))...)
+func (t table) beside(svp, against sample, ratio float64, more string, labels []string) {
+	t.row(append(labels, svp.String(), against.String(), fmt.Sprintf("%.2f×", ratio), more)...)
 }

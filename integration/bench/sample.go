@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"syscall"
 	"time"
@@ -32,11 +33,29 @@ func middle[T ~int64 | ~float64](values []T) T {
 // differences of the pairs. What else a machine does changes from minute to minute,
 // and the two of a pair were measured one right after the other.
 func excess(ones, others sample) time.Duration {
+	return differences(ones, others).median()
+}
+
+func differences(ones, others sample) sample {
 	differences := make(sample, 0, len(ones))
 	for i, one := range ones {
 		differences = append(differences, one-others[i])
 	}
-	return differences.median()
+	return differences
+}
+
+// confidence is the range in which the median lies, 19 times of 20, of all that could
+// have been measured: between two of the sorted values, which are as far from the
+// middle as a fair coin's heads are from one half (the normal approximation of the
+// binomial distribution). Of few values it is the smallest and the largest.
+func (s sample) confidence() (low, high time.Duration) {
+	if len(s) == 0 {
+		return 0, 0
+	}
+	sorted := slices.Sorted(slices.Values(s))
+	n := float64(len(s))
+	outside := max(0, int((n-1.96*math.Sqrt(n))/2))
+	return sorted[outside], sorted[len(sorted)-1-outside]
 }
 
 // ratio is how many times as long the ones took: the middle of the ratios of the
