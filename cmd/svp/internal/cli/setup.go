@@ -22,7 +22,8 @@ func newSetupCommand(w *wiring) *command {
 		name: "setup", topic: topicSteps, summary: "Make an instance's image from a base image",
 		details: "Generates the secrets that are not given, writes the instance's configuration, and\n" +
 			"prints its environment; %IP in it is filled when the instance runs.\n" +
-			"The image holds secrets: keep it private.",
+			"The image holds secrets: keep it private. A name that another image had moves to the\n" +
+			"new one; the other is removed by a later command, unless something was made of it.",
 		example: "svp setup -b packs/redis -i shop/redis-base -t shop/redis-1\n" +
 			"svp setup -b redis -i shop/redis-base -t shop/redis-1 --secret REDIS_PASSWORD=@password.txt",
 	}
