@@ -56,7 +56,6 @@ type creation struct {
 	publish   []PublishOption
 	public    bool
 	reach     driver.Reach
-	network   driver.Network // as it was seen a moment ago; zero: it is still to be looked for
 	operation plan.Operation
 	timeout   time.Duration // to be ready; 0 means DefaultReadyTimeout
 	temporary bool
@@ -111,10 +110,7 @@ func (e *Engine) place(ctx context.Context, c creation, id string, attempt int, 
 	if err != nil {
 		return plan.Identity{}, err
 	}
-	network := c.network
-	if network.Name == "" || attempt > 0 {
-		network, err = d.EnsureNetwork(ctx, e.config.Network, driver.Labels{driver.LabelPhase: driver.PhaseInstance})
-	}
+	network, err := d.EnsureNetwork(ctx, e.config.Network, driver.Labels{driver.LabelPhase: driver.PhaseInstance})
 	if err != nil {
 		return plan.Identity{}, err
 	}

@@ -43,12 +43,10 @@ func (e *Engine) run(ctx context.Context, o *RunOptions) (result UpResult, err e
 	var image driver.Image
 	var seen *world
 	var reach driver.Reach
-	var network driver.Network
 	err = parallel(
 		func() (err error) { image, err = e.findInstanceImage(ctx, o.Image); return err },
 		func() (err error) { seen, err = e.observeAndSweep(ctx); return err },
 		func() (err error) { reach, err = e.reach(ctx); return err },
-		func() (err error) { network, err = e.findNetwork(ctx); return err },
 	)
 	if err != nil {
 		return UpResult{}, err
@@ -58,21 +56,8 @@ func (e *Engine) run(ctx context.Context, o *RunOptions) (result UpResult, err e
 	}
 	return e.runImage(ctx, image, creation{
 		name: o.Name, image: image.ID, base: image.Labels[driver.LabelBaseImage],
-		publish: o.Publish, public: o.Public, reach: reach, network: network, operation: operation, timeout: o.Timeout,
+		publish: o.Publish, public: o.Public, reach: reach, operation: operation, timeout: o.Timeout,
 	}, seen)
-}
-
-// findNetwork is the network of instances, or a zero one where it was not made yet.
-func (e *Engine) findNetwork(ctx context.Context) (driver.Network, error) {
-	d, err := e.driver(ctx)
-	if err != nil {
-		return driver.Network{}, err
-	}
-	network, err := d.Network(ctx, e.config.Network)
-	if errors.Is(err, driver.ErrNotFound) {
-		return driver.Network{}, nil
-	}
-	return network, err
 }
 
 func (e *Engine) runImage(ctx context.Context, image driver.Image, wanted creation, seen *world) (UpResult, error) {

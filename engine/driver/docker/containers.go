@@ -240,7 +240,7 @@ func (d *Driver) WaitExit(ctx context.Context, name string) (<-chan driver.Exit,
 		defer close(exits)
 		select {
 		case result := <-results:
-			exits <- driver.Exit{Code: int(result.StatusCode), OutOfMemory: result.StatusCode != 0 && d.outOfMemory(ctx, name)}
+			exits <- driver.Exit{Code: int(result.StatusCode), OutOfMemory: d.outOfMemory(ctx, name)}
 		case err := <-failures:
 			exits <- driver.Exit{Code: -1, Err: fmt.Errorf("wait for container: %w", mapError(ctx, err))}
 		}
