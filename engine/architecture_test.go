@@ -10,20 +10,22 @@ import (
 	"maps"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
 
 const module = "github.com/servicepack/svp"
 
-// everywhere is the one package that every other may import, as one of the standard
-// library's.
-const everywhere = "engine/lazyregexp"
+// importableByAll is the one package that every other may import, as one of the
+// standard library's.
+const importableByAll = "engine/lazyregexp"
 
 // mayImport is the architecture: which packages of this module, and which others
-// that matter, a package may import directly. A slash at the end of a name stands
-// for everything below. CONTRIBUTING.md explains it.
+// that matter, a package may import directly, beside importableByAll. A slash at the
+// end of a name stands for everything below. CONTRIBUTING.md explains it.
 var mayImport = map[string]struct{ own, never []string }{
 	"engine/secrets":    {never: []string{"net/", "os/exec", "os"}},
 	"engine/archive":    {never: []string{"net/", "os/exec", "path/filepath"}}, // of os, the Root only
@@ -33,7 +35,7 @@ var mayImport = map[string]struct{ own, never []string }{
 		never: []string{"net", "net/http", "os/exec", "github.com/urfave/", "log", "log/"},
 	},
 	"engine/ctxio":      {never: []string{"net/", "os", "os/exec"}},
-	everywhere:          {never: []string{"net/", "os", "os/exec"}},
+	importableByAll:     {never: []string{"net/", "os", "os/exec"}},
 	"engine/dependency": {own: []string{"engine/ctxio"}, never: []string{"os/exec", "github.com/docker/", "github.com/urfave/", "log", "log/"}},
 	"engine/buildpack": {
 		own: []string{"engine/archive", "engine/dependency"}, never: []string{"net", "net/", "github.com/docker/", "github.com/urfave/"},
@@ -153,7 +155,7 @@ func TestPackagesImportOnlyWhatTheArchitectureAllows(t *testing.T) {
 		}
 		for _, imported := range listed.Imports {
 			if own, ok := strings.CutPrefix(imported, module+"/"); ok {
-				if own != everywhere && !matches(rule.own, own) {
+				if own != importableByAll && !matches(rule.own, own) {
 					t.Errorf("%s imports %s of this module, which its row does not allow", name, own)
 				}
 				continue
@@ -200,9 +202,11 @@ func TestEveryPackageSaysWhatItIsFor(t *testing.T) {
 	}
 }
 
-// A program compiles what its packages hold before it does anything, whatever it is
-// asked to do: svp version as well.
-func TestNoRegularExpressionIsCompiledAtTheStart(t *testing.T) {
+// Go sets package variables before main: a regular expression among them would cost
+// every command its compilation, svp version as well. And one that is compiled later
+// must not be wrong then.
+func TestRegularExpressionsOfPackagesAreLazyAndValid(t *testing.T) {
+	valid := 0
 	for _, listed := range modulePackages(t) {
 		if strings.HasPrefix(listed.ImportPath, module+"/integration") {
 			continue // no part of the program
@@ -213,24 +217,54 @@ func TestNoRegularExpressionIsCompiledAtTheStart(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, declared := range file.Decls {
-				if _, isFunction := declared.(*ast.FuncDecl); !isFunction && compiles(declared) {
-					t.Errorf("%s/%s compiles a regular expression when the program starts; lazyregexp.New does not", listed.ImportPath, name)
+				if _, isFunction := declared.(*ast.FuncDecl); isFunction {
+					continue
 				}
+				visitCalls(declared, func(function string, argument ast.Expr) {
+					switch {
+					case strings.HasPrefix(function, "regexp."):
+						t.Errorf("%s/%s compiles a regular expression when the program starts; lazyregexp.New does not", listed.ImportPath, name)
+					case function == "lazyregexp.New":
+						if _, err := regexp.Compile(literal(argument)); err != nil {
+							t.Errorf("%s/%s: %v", listed.ImportPath, name, err)
+						}
+						valid++
+					}
+				})
 			}
 		}
 	}
+	if valid < 50 {
+		t.Errorf("only %d regular expressions are found", valid)
+	}
 }
 
-// compiles tells whether a regular expression is compiled in the declaration and not
-// in a function inside of it.
-func compiles(declared ast.Node) (found bool) {
+// visitCalls visits the calls of functions of other packages that are made when the
+// declaration is: the function as it is written, and its first argument.
+func visitCalls(declared ast.Node, visit func(function string, argument ast.Expr)) {
 	ast.Inspect(declared, func(node ast.Node) bool {
-		if selector, ok := node.(*ast.SelectorExpr); ok {
-			name, isName := selector.X.(*ast.Ident)
-			found = found || isName && name.Name == "regexp" && strings.Contains(selector.Sel.Name, "Compile")
+		if call, ok := node.(*ast.CallExpr); ok && len(call.Args) > 0 {
+			if selector, ok := call.Fun.(*ast.SelectorExpr); ok {
+				if name, ok := selector.X.(*ast.Ident); ok {
+					visit(name.Name+"."+selector.Sel.Name, call.Args[0])
+				}
+			}
 		}
 		_, isFunction := node.(*ast.FuncLit)
 		return !isFunction
 	})
-	return found
+}
+
+// literal is the text of one or several string literals; of anything else, it is no
+// regular expression.
+func literal(expression ast.Expr) string {
+	switch e := expression.(type) {
+	case *ast.BasicLit:
+		if text, err := strconv.Unquote(e.Value); err == nil {
+			return text
+		}
+	case *ast.BinaryExpr:
+		return literal(e.X) + literal(e.Y)
+	}
+	return "("
 }

@@ -95,13 +95,16 @@ func TestIsolatedQueriesCanDoNoHarm(t *testing.T) {
 	echo "CAPABILITIES_$(sed -n 's/CapEff:\t//p' /proc/self/status)"
 	echo "NO_NEW_PRIVILEGES_$(sed -n 's/NoNewPrivs:\t//p' /proc/self/status)"
 	for folder in / /etc /usr /var /var/tmp /root /home /dev/shm /tmp; do
-		touch "$folder/x" 2>/dev/null && echo "WRITES$folder" | tr / _
+		touch "$folder/x" 2>/dev/null && echo "WRITES_$(stat -f -c %T "$folder")$folder" | tr / _
 	done
 	[ ! -e `+marker+` ] || echo SEES_THE_HOST
 	mount -t tmpfs none /mnt 2>/dev/null && echo MOUNTS
 	: ;;`)))
-		want := "NET_lo CAPABILITIES_0000000000000000 NO_NEW_PRIVILEGES_1 WRITES_dev_shm WRITES_tmp"
-		if got := strings.Join(info.Secrets, " "); got != want {
+		want := "NET_lo CAPABILITIES_0000000000000000 NO_NEW_PRIVILEGES_1 WRITES_tmpfs_dev_shm WRITES_tmpfs_tmp"
+		got := strings.Join(info.Secrets, " ")
+		// A read-only container of Podman also has a tmpfs at /var/tmp, which ends with it as
+		// the others do.
+		if strings.Replace(got, "WRITES_tmpfs_var_tmp ", "", 1) != want {
 			t.Errorf("it finds %q, want %q", got, want)
 		}
 	})

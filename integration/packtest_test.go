@@ -10,7 +10,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/servicepack/svp/integration/svptest"
 )
@@ -314,7 +313,7 @@ func TestPackTestEndsEarly(t *testing.T) {
 			t.Parallel()
 			pack := uprightPack(t, nil)
 			process := suite.Start(t, svptest.Call{Args: []string{"pack", "test", pack}, Deadline: coldDeadline})
-			eventually(t, time.Minute, "the check restart begins", func() bool {
+			eventually(t, coldDeadline, "the check restart begins", func() bool {
 				return strings.Contains(process.Stderr(), "check restart started")
 			})
 			process.Signal(signal)

@@ -1,4 +1,4 @@
-// Package lazyregexp has regular expressions that are compiled when they are first
+// Package lazyregexp makes regular expressions that are compiled when they are first
 // used: a command waits for none but those that it needs.
 package lazyregexp
 

@@ -103,9 +103,9 @@ func isKey(name string, head []byte) bool {
 // checkSetup brings up the first instance. That it does not become ready is the
 // next check's to tell.
 func checkSetup(ctx context.Context, t *trial) (string, error) {
-	end := t.arguments.begin(ctx, t.Engine, engine.Target{Container: engine.ContainerName(t.name("first"))})
+	begun := t.arguments.begin(ctx, t.Engine, engine.Target{Container: engine.ContainerName(t.name("first"))})
 	i, err := t.bringUp(ctx, "first")
-	end()
+	begun.end()
 	if err != nil && !isLate(err) {
 		return "", err
 	}

@@ -57,10 +57,13 @@ func checkLeaks(ctx context.Context, t *trial) (string, error) {
 // useScripts runs the scripts of the pack while all arguments are watched. How they
 // end is for other checks to judge. It returns the environment of a consumer.
 func (t *trial) useScripts(ctx context.Context, i *instance) (envvar.Set, error) {
+	watchers := make([]*watcher, 0, len(i.components))
 	for _, component := range i.components {
-		end := t.arguments.begin(ctx, t.Engine, engine.Target{Name: i.name, Component: component})
-		defer end()
+		begun := t.arguments.begin(ctx, t.Engine, engine.Target{Name: i.name, Component: component})
+		defer begun.end()
+		watchers = append(watchers, begun)
 	}
+	awaitStart(ctx, watchers)
 	var commands [][]string
 	if t.has(pack.ScriptHealth) {
 		commands = append(commands, healthOf(i.components[0]))

@@ -75,42 +75,75 @@ func (w *watch) leak(s *search) string {
 	return ""
 }
 
-// run watches a container until the context watching ends, or the container.
-func (w *watch) run(ctx, watching context.Context, e Engine, target engine.Target) {
-	input, stop := io.Pipe()
-	defer input.Close()
-	release := context.AfterFunc(watching, func() { _ = stop.Close() }) // never fails
-	defer release()
-	lines, out := io.Pipe()
-	var reading sync.WaitGroup
-	reading.Go(func() { w.read(lines) })
-	// What cannot be watched has ended, or has not begun.
-	_, _ = e.Shell(ctx, target, []string{"/bin/sh", "-c", watchLoop}, engine.Streams{In: input, Out: out, Err: io.Discard})
-	_ = out.Close() // never fails
-	reading.Wait()
+// watcher looks at the arguments in one container.
+type watcher struct {
+	engine  Engine
+	target  engine.Target
+	seen    *watch
+	started chan struct{} // closed when it looks
+	once    sync.Once
+	end     func() // ends it, and waits until it has ended
 }
 
 // watchInterval is how soon a container is looked for again that is not there yet.
 const watchInterval = 10 * time.Millisecond
 
-// begin watches a container, as soon and as often as it runs, until the returned
-// function is called.
-func (w *watch) begin(ctx context.Context, e Engine, target engine.Target) (end func()) {
+// begin watches a container, as soon and as often as it runs, until it is to end.
+func (w *watch) begin(ctx context.Context, e Engine, target engine.Target) *watcher {
 	watching, cancel := context.WithCancel(ctx)
+	begun := &watcher{engine: e, target: target, seen: w, started: make(chan struct{})}
 	var group sync.WaitGroup
 	group.Go(func() {
 		ticker := time.NewTicker(watchInterval)
 		defer ticker.Stop()
 		for watching.Err() == nil {
-			w.run(ctx, watching, e, target)
+			begun.run(ctx, watching)
 			select {
 			case <-watching.Done():
 			case <-ticker.C:
 			}
 		}
 	})
-	return func() {
+	begun.end = func() {
 		cancel()
 		group.Wait()
+	}
+	return begun
+}
+
+// run watches the container until the context watching ends, or the container.
+func (w *watcher) run(ctx, watching context.Context) {
+	input, stop := io.Pipe()
+	defer input.Close()
+	release := context.AfterFunc(watching, func() { _ = stop.Close() }) // never fails
+	defer release()
+	lines, out := io.Pipe()
+	var reading sync.WaitGroup
+	reading.Go(func() {
+		printed := bufio.NewReader(lines)
+		// From the first output of the loop on, nothing is missed.
+		if _, err := printed.Peek(1); err == nil {
+			w.once.Do(func() { close(w.started) })
+		}
+		w.seen.read(printed)
+	})
+	// What cannot be watched has ended, or has not begun.
+	_, _ = w.engine.Shell(ctx, w.target, []string{"/bin/sh", "-c", watchLoop}, engine.Streams{In: input, Out: out, Err: io.Discard})
+	_ = out.Close() // never fails
+	reading.Wait()
+}
+
+// watchPatience is how long containers are waited for in which nothing can be seen.
+const watchPatience = 5 * time.Second
+
+// awaitStart waits until all of them look: what ends before would not be seen.
+func awaitStart(ctx context.Context, watchers []*watcher) {
+	ctx, cancel := context.WithTimeout(ctx, watchPatience)
+	defer cancel()
+	for _, w := range watchers {
+		select {
+		case <-w.started:
+		case <-ctx.Done():
+		}
 	}
 }

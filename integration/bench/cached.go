@@ -16,7 +16,7 @@ ENTRYPOINT ["bin/run"]
 
 // cached measures builds that find everything done.
 func (b *bench) cached(ctx context.Context) error {
-	t := newTable(b.out, "pack", "svp build, s", "docker build, s", "ratio", "difference")
+	t := newTable(b.out, "pack", "svp build, s", "docker build, s", "ratio", "difference [interval]")
 	defer t.end()
 	for _, p := range b.packs {
 		b.doing("%s: cached build", p.name)

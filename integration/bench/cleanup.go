@@ -68,22 +68,27 @@ func (b *bench) removeContainer(ctx context.Context, id string) error {
 	return ignoreAbsent(b.docker.ContainerRemove(ctx, id, container.RemoveOptions{Force: true, RemoveVolumes: true}))
 }
 
+// removeImages goes over the images again as long as one of them could be removed: what
+// others were made from can only go after them.
 func (b *bench) removeImages(ctx context.Context, label string) error {
 	list, err := b.docker.ImageList(ctx, image.ListOptions{Filters: labelled(label)})
-	errs := []error{err}
-	var parents []string
-	for _, i := range list {
-		switch err := b.removeImage(ctx, i.ID); {
-		case errdefs.IsConflict(err):
-			parents = append(parents, i.ID) // of one that comes later in the list
-		default:
-			errs = append(errs, err)
+	if err != nil {
+		return err
+	}
+	for len(list) > 0 {
+		var left []image.Summary
+		var errs []error
+		for _, i := range list {
+			if err := b.removeImage(ctx, i.ID); err != nil {
+				left, errs = append(left, i), append(errs, err)
+			}
 		}
+		if len(left) == len(list) {
+			return errors.Join(errs...)
+		}
+		list = left
 	}
-	for _, id := range parents {
-		errs = append(errs, b.removeImage(ctx, id))
-	}
-	return errors.Join(errs...)
+	return nil
 }
 
 func (b *bench) removeImage(ctx context.Context, ref string) error {

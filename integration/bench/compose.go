@@ -55,7 +55,7 @@ func (b *bench) compose(ctx context.Context) (err error) {
 		return errors.New("docker-compose is not installed; on Debian: apt-get install docker-compose")
 	}
 	redis.SetLogger(quiet{})
-	t := newTable(b.out, "pack", "svp up, s", "docker-compose up, s", "ratio", "difference")
+	t := newTable(b.out, "pack", "svp up, s", "docker-compose up, s", "ratio", "difference [interval]")
 	defer t.end()
 	notMeasured := func(p pack, err error) {
 		t.row(p.name, "not measured: "+lastLines(err.Error()))

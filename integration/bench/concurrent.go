@@ -43,7 +43,7 @@ func (b *bench) concurrent(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	t := newTable(b.out, "", "svp, s", "floor, s", "ratio", "difference")
+	t := newTable(b.out, "", "svp, s", "floor, s", "ratio", "difference [interval]")
 	t.compared(svps, floors, fmt.Sprintf("%d × %s", concurrency, p.name))
 	t.end()
 	what := fmt.Sprintf("%d × svp up %s", concurrency, p.name)

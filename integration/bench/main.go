@@ -7,8 +7,8 @@
 // svp: floor_*.go. Each figure is the median of several measurements, with the
 // smallest and the largest beside it; what is compared is measured in turns, in
 // one run, and the first of a pair is now the one and now the other. So the
-// ratios mean something also on a machine that others use. A difference has beside it
-// the range in which it lies with a confidence of 95 %.
+// ratios mean something also on a machine that others use. A difference has its
+// confidence interval beside it, of 95 %, where there are enough values for one.
 //
 // The sections, each of which -only picks:
 //

@@ -50,7 +50,7 @@ func (b *bench) packageAndInstall(ctx context.Context) error {
 	if err := p.prepare(ctx); err != nil {
 		return err
 	}
-	t := newTable(b.out, "500 MB", "svp, s", "the others, s", "ratio", "difference")
+	t := newTable(b.out, "500 MB", "svp, s", "the others, s", "ratio", "difference [interval]")
 	steps := []struct {
 		what         string
 		svp, against measurement

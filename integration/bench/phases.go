@@ -6,12 +6,11 @@ import (
 	"time"
 )
 
-// moreOften is how many times as often a phase is measured that takes less than a
-// second: there the limit is a difference, which is small beside what a machine may
-// do in the meantime.
-const moreOften = 5
+// shortRepeats is how many times as often a phase is measured whose floor is short: the
+// limit is a difference then, and small beside what a machine does in the meantime.
+const shortRepeats = 5
 
-// mostBuilds is how often a build, which takes long, is measured at most.
+// mostBuilds is how often a build that takes long is measured at most.
 const mostBuilds = 3
 
 // bases are the base images of a pack, of each side.
@@ -19,7 +18,7 @@ type bases struct{ svp, floor string }
 
 // phases measures build, setup and run of every pack.
 func (b *bench) phases(ctx context.Context) error {
-	t := newTable(b.out, "pack", "phase", "svp, s", "floor, s", "ratio", "difference")
+	t := newTable(b.out, "pack", "phase", "svp, s", "floor, s", "ratio", "difference [interval]")
 	defer t.end()
 	for _, p := range b.packs {
 		if err := b.phasesOf(ctx, p, t); err != nil {
@@ -54,10 +53,7 @@ func (b *bench) phasesOf(ctx context.Context, p pack, t table) error {
 	}
 	for _, phase := range phases {
 		b.doing("%s: %s", p.name, phase.name)
-		svp, floor, err := alternate(ctx, phase.pairs, phase.svp, phase.floor)
-		if err == nil && floor.median() < time.Second {
-			svp, floor, err = alternate(ctx, moreOften*phase.pairs, phase.svp, phase.floor)
-		}
+		svp, floor, err := measurePhase(ctx, phase.pairs, phase.svp, phase.floor)
 		if err != nil {
 			return err
 		}
@@ -65,6 +61,15 @@ func (b *bench) phasesOf(ctx context.Context, p pack, t table) error {
 		b.judgePhase(p.name+": "+phase.name, svp, floor)
 	}
 	return nil
+}
+
+func measurePhase(ctx context.Context, pairs int, svp, floor measurement) (svps, floors sample, err error) {
+	svps, floors, err = alternate(ctx, pairs, svp, floor)
+	if err != nil || !isShort(floors) {
+		return svps, floors, err
+	}
+	moreSvps, moreFloors, err := alternate(ctx, (shortRepeats-1)*pairs, svp, floor)
+	return append(svps, moreSvps...), append(floors, moreFloors...), err
 }
 
 // makeBases makes the base images of both sides, once. With them each side has

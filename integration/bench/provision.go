@@ -31,7 +31,7 @@ var provisionPacks = [...]string{"redis", "postgresql"}
 // provision measures from the request to the answer that the instance is there,
 // as a platform sees it, against svp up.
 func (b *bench) provision(ctx context.Context) error {
-	t := newTable(b.out, "pack", "", "broker, s", "svp up, s", "ratio", "difference")
+	t := newTable(b.out, "pack", "", "broker, s", "svp up, s", "ratio", "difference [interval]")
 	defer t.end()
 	for _, name := range provisionPacks {
 		p, err := b.pack(name)

@@ -42,7 +42,7 @@ func (b *bench) provisions(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	t := newTable(b.out, "", "broker, s", "floor, s", "ratio", "difference")
+	t := newTable(b.out, "", "broker, s", "floor, s", "ratio", "difference [interval]")
 	t.compared(brokers, floors, fmt.Sprintf("%d × %s", concurrency, p.name))
 	t.end()
 	b.judgeSamples(fmt.Sprintf("%d × provision %s", concurrency, p.name), brokers, floors, provisionsRatio)

@@ -11,7 +11,7 @@ import (
 // The limits.
 const (
 	phaseRatio      = 1.05
-	phaseExcess     = 40 * time.Millisecond // where the floor is under a second
+	phaseExcess     = 40 * time.Millisecond // where the floor is short
 	cachedRatio     = 0.5
 	concurrentRatio = 1.1
 	memoryLimit     = 40_000_000
@@ -39,10 +39,13 @@ func (b *bench) judgeSamples(what string, measured, against sample, limit float6
 	b.judgeRatio(what, ratio(measured, against), 1, limit)
 }
 
-// judgePhase compares with the floor: by the ratio, or where the floor is under
-// a second, and a ratio says little, by the difference.
+// isShort tells that the floor is under a second: there a ratio says little.
+func isShort(floor sample) bool { return floor.median() < time.Second }
+
+// judgePhase compares with the floor: by the ratio, or where that is short by the
+// difference.
 func (b *bench) judgePhase(what string, svp, floor sample) {
-	if floor.median() < time.Second {
+	if isShort(floor) {
 		more := excess(svp, floor)
 		b.judge(what, milliseconds(more), milliseconds(phaseExcess), more <= phaseExcess)
 		return
@@ -91,10 +94,12 @@ func (t table) apart(svp, against sample, labels ...string) {
 }
 
 // compared prints a row of two samples that were measured in pairs, and what they
-// are to each other: the difference with its confidence.
+// are to each other, with the confidence interval of the difference.
 func (t table) compared(svp, against sample, labels ...string) {
-	low, high := differences(svp, against).confidence()
-	more := fmt.Sprintf("%s (%s to %s)", milliseconds(excess(svp, against)), milliseconds(low), milliseconds(high))
+	more := milliseconds(excess(svp, against))
+	if low, high, ok := differences(svp, against).interval(); ok {
+		more += fmt.Sprintf(" [%s, %s]", milliseconds(low), milliseconds(high))
+	}
 	t.beside(svp, against, ratio(svp, against), more, labels)
 }
 

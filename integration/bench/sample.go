@@ -44,18 +44,24 @@ func differences(ones, others sample) sample {
 	return differences
 }
 
-// confidence is the range in which the median lies, 19 times of 20, of all that could
-// have been measured: between two of the sorted values, which are as far from the
-// middle as a fair coin's heads are from one half (the normal approximation of the
-// binomial distribution). Of few values it is the smallest and the largest.
-func (s sample) confidence() (low, high time.Duration) {
-	if len(s) == 0 {
-		return 0, 0
+// confidence is that of an interval.
+const confidence = 0.95
+
+// interval is the confidence interval of the median, by the sign test: as many of the
+// sorted values are left out at either end as the confidence allows. Fewer than six
+// values have none.
+func (s sample) interval() (low, high time.Duration, ok bool) {
+	outside := -1
+	below := 0.0 // the probability that so few values are on one side of the median
+	for term := math.Pow(0.5, float64(len(s))); 2*(below+term) <= 1-confidence; outside++ {
+		below += term
+		term *= float64(len(s)-outside-1) / float64(outside+2)
+	}
+	if outside < 0 {
+		return 0, 0, false
 	}
 	sorted := slices.Sorted(slices.Values(s))
-	n := float64(len(s))
-	outside := max(0, int((n-1.96*math.Sqrt(n))/2))
-	return sorted[outside], sorted[len(sorted)-1-outside]
+	return sorted[outside], sorted[len(sorted)-1-outside], true
 }
 
 // ratio is how many times as long the ones took: the middle of the ratios of the

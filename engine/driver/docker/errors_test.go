@@ -18,10 +18,13 @@ func TestErrorsOfTheEngineAreToldApart(t *testing.T) {
 		external + "Error starting userland proxy: listen tcp4 127.0.0.1:15432: bind: address already in use":                                             driver.ErrPortInUse,
 		"failed to set up container networking: " + external + "failed to bind host port for 127.0.0.1:15432:172.20.0.7:5432/tcp: address already in use": driver.ErrPortInUse,
 		"Ports are not available: exposing port TCP 127.0.0.1:15432: ports are not available":                                                             driver.ErrPortInUse,
-		"Address already in use":                                            driver.ErrAddressInUse,
-		"write /srv/fill: no space left on device":                          driver.ErrNoSpace,
-		"cannot join network of a non running container: 0123":              driver.ErrNoNetwork,
-		"layer does not exist":                                              driver.ErrNotFound,
+		"Address already in use":                               driver.ErrAddressInUse,
+		"write /srv/fill: no space left on device":             driver.ErrNoSpace,
+		"cannot join network of a non running container: 0123": driver.ErrNoNetwork,
+		"layer does not exist":                                 driver.ErrNotFound,
+		"retrieving parent of image \"0123\": reading data blob size \"sha256:0123\" for \"0123\": size is not known": driver.ErrNotFound,
+		"locating image \"0123\": layer not known":                          driver.ErrNotFound,
+		"0123: identifier is not an image":                                  driver.ErrNotFound,
 		"Container 0123 is restarting, wait until the container is running": driver.ErrNoNetwork,
 	} {
 		got := mapError(t.Context(), errors.New("Error response from daemon: "+text))

@@ -143,14 +143,16 @@ func jsonArray(words []string) (string, error) {
 }
 
 // vanished tells that somebody else removed a thing while Podman looked at it,
-// which it takes for a failure of its own.
+// which it takes for a failure of its own. The last three are of an image of which
+// a part is gone already.
 func vanished(err error) bool {
 	if err == nil || errdefs.IsNotFound(err) {
 		return false
 	}
 	text := err.Error()
 	return strings.Contains(text, "no such container") || strings.Contains(text, "image not known") ||
-		strings.Contains(text, "no such volume")
+		strings.Contains(text, "no such volume") || strings.Contains(text, "layer not known") ||
+		strings.Contains(text, "size is not known") || strings.Contains(text, "identifier is not an image")
 }
 
 // steadily looks again when something vanished on the way: what concerns many

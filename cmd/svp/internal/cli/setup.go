@@ -22,8 +22,9 @@ func newSetupCommand(w *wiring) *command {
 		name: "setup", topic: topicSteps, summary: "Make an instance's image from a base image",
 		details: "Generates the secrets that are not given, writes the instance's configuration, and\n" +
 			"prints its environment; %IP in it is filled when the instance runs.\n" +
-			"The image holds secrets: keep it private. A name that another image had moves to the\n" +
-			"new one; the other is removed by a later command, unless something was made of it.",
+			"The image holds secrets: keep it private. If another image has the name, the new one\n" +
+			"takes it. An image of svp setup that is left without a name is removed by a later\n" +
+			"command, unless something was made of it.",
 		example: "svp setup -b packs/redis -i shop/redis-base -t shop/redis-1\n" +
 			"svp setup -b redis -i shop/redis-base -t shop/redis-1 --secret REDIS_PASSWORD=@password.txt",
 	}
