@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/servicepack/svp/engine/driver"
+	"github.com/servicepack/svp/engine/plan"
 	"github.com/servicepack/svp/engine/secrets"
 )
 
@@ -93,6 +94,10 @@ func New(config Config) (*Engine, error) {
 	}
 	if config.Network == "" {
 		config.Network = DefaultNetwork
+	}
+	if !plan.ValidNetwork(config.Network) {
+		return nil, fail("use network", config.Network, usagef("name a network of svp's own, as svp",
+			"%q is no name for it: letters, digits, dots, hyphens and underscores, and none of Docker's own networks", config.Network))
 	}
 	if config.Random == nil {
 		config.Random = rand.Reader

@@ -165,13 +165,14 @@ func (e *Engine) execIn(ctx context.Context, container driver.Container, command
 		Command: plan.ScriptCommand(marked...), Stdin: streams.In, Stdout: streams.Out, Stderr: streams.Err,
 		Terminal: streams.Terminal,
 	})
-	if ctx.Err() != nil {
-		e.endExec(ctx, container.ID, id)
-	}
 	if ctx.Err() == nil && (err != nil || status != 0) {
 		if stopped := e.checkRunning(ctx, container.ID); stopped != nil {
-			err = stopped
+			return status, stopped
 		}
+	}
+	if ctx.Err() != nil || err != nil {
+		// Nobody waits for it any more, or what it writes has nowhere to go.
+		e.endExec(ctx, container.ID, id)
 	}
 	return status, err
 }
@@ -235,6 +236,9 @@ func (e *Engine) endExec(ctx context.Context, container, id string) {
 // resolve finds the container that the target means.
 func (e *Engine) resolve(ctx context.Context, target Target) (driver.Container, error) {
 	if target.Container != "" {
+		if !plan.ValidDockerName(target.Container) {
+			return driver.Container{}, usagef("docker ps shows the names", "%q is no name and no id of a container", target.Container)
+		}
 		d, err := e.driver(ctx)
 		if err != nil {
 			return driver.Container{}, err

@@ -295,8 +295,8 @@ func (l *launch) containers(ctx context.Context) ([]driver.Container, error) {
 	return l.driver.Containers(ctx, driver.Labels{driver.LabelInstanceID: l.identity.ID})
 }
 
-// isTaken tells that what was chosen for an instance has meanwhile been taken
-// by somebody else, so that choosing again may help.
+// isTaken tells that what was chosen for an instance has meanwhile been taken, or
+// taken away, by somebody else, so that choosing again may help.
 func isTaken(err error) bool {
-	return errors.Is(err, driver.ErrAddressInUse) || errors.Is(err, driver.ErrPortInUse)
+	return errors.Is(err, driver.ErrAddressInUse) || errors.Is(err, driver.ErrPortInUse) || errors.Is(err, driver.ErrNetworkGone)
 }

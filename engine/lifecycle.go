@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
@@ -153,7 +154,15 @@ func (e *Engine) destroy(ctx context.Context, found *instance) error {
 	if err := d.RemoveImage(ctx, plan.InstanceReference(found.identity.ID, found.identity.Name)); err != nil {
 		return err
 	}
-	return e.removeFormer(ctx, found.identity.ID)
+	if err := e.removeFormer(ctx, found.identity.ID); err != nil {
+		return err
+	}
+	for _, tag := range found.image.Tags {
+		if _, _, ours := plan.ParseInstanceReference(tag); !ours {
+			e.note(fmt.Sprintf("image %s, which %s was run from, stays, with its credentials; docker rmi removes it", tag, found.identity.Name))
+		}
+	}
+	return nil
 }
 
 // removeFormer removes the images from before the updates of an instance, which

@@ -31,6 +31,9 @@ func (e *Engine) Run(ctx context.Context, o RunOptions) (UpResult, error) {
 
 func (e *Engine) run(ctx context.Context, o *RunOptions) (result UpResult, err error) {
 	if o.Name == "" {
+		if err := checkReference(o.Image); err != nil {
+			return UpResult{}, err
+		}
 		o.Name = plan.InstanceNameOf(o.Image)
 	}
 	if !plan.ValidInstanceName(o.Name) {
@@ -140,7 +143,7 @@ func (e *Engine) createScratch(ctx context.Context, name, image string, operatio
 func (e *Engine) templateOf(ctx context.Context, container string) (envvar.Set, error) {
 	content, err := e.readFile(ctx, container, plan.InstanceFile)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, driver.ErrNotFound) {
-		return nil, fmt.Errorf("container %s is none of svp's: %w", container, err)
+		return nil, fmt.Errorf("container %s is none of svp's, or another command is removing it: %w", container, err)
 	}
 	if err != nil {
 		return nil, err

@@ -135,6 +135,9 @@ func (e *Engine) gc(ctx context.Context, o GCOptions) (GCResult, error) {
 	for _, image := range w.leftovers.images {
 		result.Images = append(result.Images, image.ID)
 	}
+	if err := e.removeHalfMadeNetworks(ctx, o.DryRun, &result); err != nil {
+		return result, err
+	}
 	for _, found := range e.abandoned(w) {
 		result.add(found)
 		if o.DryRun {
@@ -172,6 +175,9 @@ func (e *Engine) removeUnused(ctx context.Context, w *world, dryRun bool, result
 		return err
 	}
 	for _, image := range w.unusedBaseImages() {
+		if operation, ok := plan.OperationFromLabels(image.Labels); ok && !e.ended(operation) {
+			continue // it has just been built, and is about to be named and used
+		}
 		names := image.Tags
 		if len(names) == 0 {
 			names = []string{image.ID} // its name went to a later build
@@ -200,6 +206,27 @@ func (e *Engine) removeUnused(ctx context.Context, w *world, dryRun bool, result
 		}
 	}
 	return e.removeUnusedNetwork(ctx, w, dryRun, result)
+}
+
+func (e *Engine) removeHalfMadeNetworks(ctx context.Context, dryRun bool, result *GCResult) error {
+	d, err := e.driver(ctx)
+	if err != nil {
+		return err
+	}
+	names, err := d.HalfMadeNetworks(ctx)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		result.Networks = append(result.Networks, name)
+		if dryRun {
+			continue
+		}
+		if err := ignoreInUse(d.RemoveNetwork(ctx, name)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (e *Engine) removeUnusedNetwork(ctx context.Context, w *world, dryRun bool, result *GCResult) error {

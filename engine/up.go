@@ -80,7 +80,18 @@ func (e *Engine) up(ctx context.Context, o *UpOptions) (UpResult, error) {
 func (e *Engine) upDescribed(ctx context.Context, o UpOptions, dir *pack.Dir, described pack.Descriptor, seen *world, reach driver.Reach) (UpResult, error) {
 	for {
 		if found := seen.instance(o.Name); found != nil {
-			return e.upExisting(ctx, o, described, found, seen, reach)
+			result, err := e.upExisting(ctx, o, described, found, seen, reach)
+			if !errors.Is(err, ErrNoInstance) {
+				return result, err
+			}
+			// Another command is destroying it.
+			if err := sleep(ctx, pollInterval); err != nil {
+				return UpResult{}, err
+			}
+			if seen, err = e.observeAndSweep(ctx); err != nil {
+				return UpResult{}, err
+			}
+			continue
 		}
 		if err := seen.checkReadable(o.Name); err != nil {
 			return UpResult{}, err

@@ -215,6 +215,10 @@ func TestBadNames(t *testing.T) {
 		{[]string{"up", pack, suite.Name(t), "--timeout", "soon"}, []string{"soon"}},
 		{[]string{"up", pack, suite.Name(t), "surplus"}, []string{"surplus"}},
 		{[]string{"up", pack, suite.Name(t), "--no-such-flag"}, []string{"no-such-flag"}},
+		{[]string{"up", pack, suite.Name(t), "--network", "a b"}, []string{"a b"}},
+		{[]string{"up", pack, suite.Name(t), "--network", "../x"}, []string{"../x"}},
+		{[]string{"up", pack, suite.Name(t), "--network", "host"}, []string{"host"}},
+		{[]string{"run", "-i", "Upper/case"}, []string{"Upper/case"}},
 		{[]string{"no-such-command"}, []string{"no-such-command"}},
 	} {
 		t.Run(strconv.Itoa(i), func(t *testing.T) {

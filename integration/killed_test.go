@@ -9,7 +9,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/network"
 
 	"github.com/servicepack/svp/integration/svptest"
 )
@@ -278,4 +280,33 @@ func TestSignalThatComesTwice(t *testing.T) {
 	process.Signal(syscall.SIGTERM)
 	complaint(t, process.Wait(), 130, "interrupted")
 	nothingLeft(t, pack, name)
+}
+
+// What makes a network makes another one first, to learn a free subnet.
+func TestKilledWhileMakingANetwork(t *testing.T) {
+	t.Parallel()
+	name := "svp-probe-" + newName(t)
+	labels := map[string]string{"org.servicepack.phase": "instance"}
+	_, err := suite.Host.API.NetworkCreate(t.Context(), name, network.CreateOptions{Labels: labels})
+	if err != nil {
+		t.Fatal(err)
+	}
+	svp(t, "gc").Require(t, 0)
+	if _, err := suite.Host.API.NetworkInspect(t.Context(), name, network.InspectOptions{}); !errdefs.IsNotFound(err) {
+		t.Errorf("svp gc leaves a half-made network: %v", err)
+	}
+}
+
+// Whoever wants an instance gets it, also while another one is still removing the
+// last of that name.
+func TestUpWhileDestroying(t *testing.T) {
+	t.Parallel()
+	pack, name := tinyPack(t, withVolume), newName(t)
+	up(t, pack, name).Require(t, 0)
+	for range 3 {
+		destroy := suite.Start(t, svptest.Call{Args: []string{"destroy", name, "--yes"}})
+		up(t, pack, name).Require(t, 0)
+		destroy.Wait().Require(t, 0)
+		up(t, pack, name).Require(t, 0)
+	}
 }

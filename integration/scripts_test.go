@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -191,4 +192,31 @@ func TestInterruptedClient(t *testing.T) {
 	eventually(t, 5*time.Second, "the client is gone from the container", func() bool {
 		return svp(t, "shell", name, "--", "sh", "-c", `kill -0 "$(cat /run/hanging)"`).Status != 0
 	})
+}
+
+// As in svp backup NAME | head: whoever closes the pipe wants no more, and the script
+// does not go on in the container.
+func TestReaderIsGone(t *testing.T) {
+	t.Parallel()
+	pack, name := tinyPack(t, map[string]string{
+		"bin/backup": "#!/bin/sh\necho $$ >/run/endless\nwhile :; do sleep 0.01; echo more; done\n",
+	}), newName(t)
+	up(t, pack, name).Require(t, 0)
+	reader, writer, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reader.Close()
+	process := suite.Start(t, svptest.Call{Args: []string{"backup", name}, Stdout: writer})
+	change(t, writer.Close())
+	if _, err := io.ReadFull(reader, make([]byte, len("more\n"))); err != nil {
+		t.Fatal(err)
+	}
+	change(t, reader.Close())
+	if result := process.Wait(); result.Status != 141 || result.Stderr != "" {
+		t.Errorf("after the reader is gone: %s", result)
+	}
+	if svp(t, "shell", name, "--", "sh", "-c", `kill -0 "$(cat /run/endless)"`).Status == 0 {
+		t.Error("the script goes on in the container")
+	}
 }

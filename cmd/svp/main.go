@@ -24,6 +24,10 @@ func run() int {
 	defer stop()
 	// A second Ctrl-C ends svp at once; but `timeout` sends one signal twice.
 	context.AfterFunc(ctx, func() { time.AfterFunc(500*time.Millisecond, stop) })
+	// A reader that is gone must not keep svp from ending what runs in a container. It
+	// is a handler, so that the scripts of packs do not inherit that it is ignored; what
+	// it is told is of no use, as it may be of a socket.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	streams := cli.SystemStreams(os.Stdin, os.Stdout, os.Stderr)
 	return cli.Run(ctx, os.Args[1:], streams, os.Getenv, version)
 }

@@ -120,6 +120,8 @@ type Networks interface {
 	// EnsureNetwork returns the network of that name and makes it, with a
 	// subnet of its own so that addresses can be chosen, where it is absent.
 	EnsureNetwork(ctx context.Context, name string, labels Labels) (Network, error)
+	// HalfMadeNetworks names the networks that a killed EnsureNetwork left behind.
+	HalfMadeNetworks(ctx context.Context) ([]string, error)
 	// RemoveNetwork removes the network. An absent one is no error; ErrInUse
 	// is one.
 	RemoveNetwork(ctx context.Context, name string) error

@@ -14,6 +14,9 @@ var (
 	ErrAddressInUse = errors.New("address is in use")
 	// ErrNoNetwork: the container whose network is to be joined does not run.
 	ErrNoNetwork = errors.New("the network to be joined is not there")
+	// ErrNetworkGone: the network on which a container is to be has been removed. It
+	// comes with ErrNotFound.
+	ErrNetworkGone = errors.New("the network was removed")
 	// ErrPortInUse: another process has the port on the host.
 	ErrPortInUse = errors.New("port is in use")
 	// ErrUnavailable: the host does not answer.

@@ -97,11 +97,16 @@ const lingering = 300 * time.Millisecond
 
 // lingeringClient runs the client on an input that does not end at once.
 func (t *trial) lingeringClient(ctx context.Context, i *instance) (said, error) {
-	input, end := io.Pipe()
-	defer input.Close()
-	timer := time.AfterFunc(lingering, func() { _ = end.Close() }) // never fails
-	defer timer.Stop()
-	return t.attemptAs(ctx, i, "", "bin/client", input, "bin/client")
+	return t.attemptAs(ctx, i, "", "bin/client", lingeringInput{}, "bin/client")
+}
+
+// lingeringInput is empty, and ends some time after it is first asked for: when the
+// client is there.
+type lingeringInput struct{}
+
+func (lingeringInput) Read([]byte) (int, error) {
+	<-time.After(lingering)
+	return 0, io.EOF
 }
 
 // isFinding tells errors from which a run goes on: none, and faults of the pack.

@@ -3,6 +3,7 @@ package plan
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"slices"
 	"strings"
 
 	"github.com/servicepack/svp/engine/lazyregexp"
@@ -95,6 +96,19 @@ var consumerName = lazyregexp.New(`^[a-z0-9][a-z0-9_.-]{0,47}$`)
 // ValidConsumer tells whether the consumer of a binding can have that name. With
 // a prefix it fits into what services allow for the name of a user.
 func ValidConsumer(name string) bool { return consumerName().MatchString(name) }
+
+// dockerName is what Docker calls containers and networks; anything else would be
+// more than the last part of an address of its API.
+var dockerName = lazyregexp.New(`^[a-zA-Z0-9][a-zA-Z0-9_.-]*$`)
+
+// ValidNetwork tells whether instances can be on a network of that name. On Docker's
+// own networks no address can be chosen.
+func ValidNetwork(name string) bool {
+	return ValidDockerName(name) && !slices.Contains([]string{"bridge", "default", "host", "none", "podman"}, name)
+}
+
+// ValidDockerName tells whether Docker lets a container or a network have the name.
+func ValidDockerName(name string) bool { return dockerName().MatchString(name) }
 
 // BindingVolumeName names the volume that records a consumer of an instance.
 func BindingVolumeName(id, consumer string) string {

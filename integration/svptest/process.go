@@ -25,6 +25,7 @@ const DefaultDeadline = 3 * time.Minute
 type Call struct {
 	Args     []string
 	Stdin    io.Reader // nil: empty
+	Stdout   *os.File  // nil: it is in the result
 	Terminal *os.File  // takes the place of all three streams
 	Env      []string  // KEY=VALUE, beside what the suite sets
 	Dir      string    // working directory; empty: that of the test
@@ -73,6 +74,9 @@ func (s *Suite) Start(t testing.TB, call Call) *Process {
 	}
 	p.command = exec.CommandContext(ctx, s.Binary, call.Args...)
 	p.command.Stdin, p.command.Stdout, p.command.Stderr = call.Stdin, p.stdout, p.stderr
+	if call.Stdout != nil {
+		p.command.Stdout = call.Stdout
+	}
 	if call.Terminal != nil {
 		p.command.Stdin, p.command.Stdout, p.command.Stderr = call.Terminal, call.Terminal, call.Terminal
 		p.command.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}

@@ -11,7 +11,11 @@ import (
 	"github.com/docker/docker/client"
 
 	"github.com/servicepack/svp/engine/driver"
+	"github.com/servicepack/svp/engine/lazyregexp"
 )
+
+// networkGone is what the engines say of a container whose network is not there.
+var networkGone = lazyregexp.New(`network (\S+ )?not found`)
 
 // mapError makes an error of the API match the driver's sentinel errors. The
 // engine reports what went wrong at start with a status of 500 and a sentence,
@@ -41,6 +45,8 @@ func mapError(ctx context.Context, err error) error {
 	case strings.Contains(text, "no space left on device"),
 		strings.Contains(text, "disk quota exceeded"):
 		return join(driver.ErrNoSpace, err)
+	case networkGone().MatchString(text):
+		return join(driver.ErrNetworkGone, join(driver.ErrNotFound, err))
 	// The last is an image that somebody is removing.
 	case errdefs.IsNotFound(err), vanished(err), strings.Contains(text, "layer does not exist"):
 		return join(driver.ErrNotFound, err)

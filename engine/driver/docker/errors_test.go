@@ -19,6 +19,7 @@ func TestErrorsOfTheEngineAreToldApart(t *testing.T) {
 		"failed to set up container networking: " + external + "failed to bind host port for 127.0.0.1:15432:172.20.0.7:5432/tcp: address already in use": driver.ErrPortInUse,
 		"Ports are not available: exposing port TCP 127.0.0.1:15432: ports are not available":                                                             driver.ErrPortInUse,
 		"Address already in use":                               driver.ErrAddressInUse,
+		"network svp not found":                                errors.Join(driver.ErrNetworkGone, driver.ErrNotFound),
 		"write /srv/fill: no space left on device":             driver.ErrNoSpace,
 		"cannot join network of a non running container: 0123": driver.ErrNoNetwork,
 		"layer does not exist":                                 driver.ErrNotFound,
@@ -28,7 +29,7 @@ func TestErrorsOfTheEngineAreToldApart(t *testing.T) {
 		"Container 0123 is restarting, wait until the container is running": driver.ErrNoNetwork,
 	} {
 		got := mapError(t.Context(), errors.New("Error response from daemon: "+text))
-		for _, kind := range []error{driver.ErrPortInUse, driver.ErrAddressInUse, driver.ErrNoSpace, driver.ErrNotFound, driver.ErrUnavailable, driver.ErrNoNetwork} {
+		for _, kind := range []error{driver.ErrPortInUse, driver.ErrAddressInUse, driver.ErrNoSpace, driver.ErrNotFound, driver.ErrUnavailable, driver.ErrNoNetwork, driver.ErrNetworkGone} {
 			if errors.Is(got, kind) != errors.Is(want, kind) {
 				t.Errorf("%q is %v, want %v", text, got, want)
 			}

@@ -102,14 +102,21 @@ func (d *Driver) EnsureNetwork(ctx context.Context, name string, labels driver.L
 		return found, err
 	}
 	defer lockNetworks(ctx)()
+	if err := d.removeProbes(ctx); err != nil {
+		return driver.Network{}, fmt.Errorf("create network %s: %w", name, mapError(ctx, err))
+	}
 	const attempts = 8
-	var lastErr error
+	lastErr := errors.New("it is removed as soon as it is made")
 	for range attempts {
 		found, err := d.Network(ctx, name)
 		if err == nil || !errors.Is(err, driver.ErrNotFound) {
 			return found, err
 		}
 		subnet, err := d.freeSubnet(ctx, labels)
+		if errdefs.IsNotFound(err) {
+			lastErr = err // somebody who does not share the lock took our probe for a leftover
+			continue
+		}
 		if err != nil {
 			return driver.Network{}, fmt.Errorf("create network %s: %w", name, mapError(ctx, err))
 		}
@@ -135,9 +142,46 @@ func alreadyExists(err error) bool {
 	return errdefs.IsAlreadyExists(err) || strings.Contains(err.Error(), "already exists")
 }
 
+// probePrefix begins the names of the networks that are made to learn a free subnet.
+const probePrefix = "svp-probe-"
+
+// HalfMadeNetworks names the probes that a killed svp left. While the lock is held,
+// nobody uses one.
+func (d *Driver) HalfMadeNetworks(ctx context.Context) ([]string, error) {
+	defer lockNetworks(ctx)()
+	probes, err := d.probes(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list networks: %w", mapError(ctx, err))
+	}
+	return probes, nil
+}
+
+func (d *Driver) probes(ctx context.Context) ([]string, error) {
+	list, err := steadily(ctx, func() ([]network.Inspect, error) {
+		return d.client.NetworkList(ctx, network.ListOptions{Filters: filters.NewArgs(filters.Arg("name", probePrefix))})
+	})
+	var probes []string
+	for _, found := range list {
+		if strings.HasPrefix(found.Name, probePrefix) && found.Labels[driver.LabelPhase] != "" {
+			probes = append(probes, found.Name)
+		}
+	}
+	return probes, err
+}
+
+func (d *Driver) removeProbes(ctx context.Context) error {
+	probes, err := d.probes(ctx)
+	for _, name := range probes {
+		err = errors.Join(err, ignoreAbsent(d.client.NetworkRemove(ctx, name)))
+	}
+	return err
+}
+
 func (d *Driver) freeSubnet(ctx context.Context, labels driver.Labels) (network.IPAMConfig, error) {
-	name := "svp-probe-" + strings.ToLower(rand.Text())
-	created, err := d.client.NetworkCreate(ctx, name, network.CreateOptions{Driver: "bridge", Labels: labels})
+	name := probePrefix + strings.ToLower(rand.Text())
+	// An interrupted request would be finished by Docker, and nobody would remove what
+	// it made.
+	created, err := d.client.NetworkCreate(context.WithoutCancel(ctx), name, network.CreateOptions{Driver: "bridge", Labels: labels})
 	if err != nil {
 		return network.IPAMConfig{}, fmt.Errorf("find a free subnet: %w", err)
 	}

@@ -56,6 +56,9 @@ func (w *wiring) finish(ctx context.Context, inv *invocation, err error) int {
 	if err == nil || errors.As(err, &script) {
 		return status
 	}
+	if w.streams.outIsBroken() {
+		return statusBrokenPipe // whoever closed the pipe wants no more
+	}
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		status = statusInterrupted
 	}

@@ -19,6 +19,8 @@ const (
 	statusNoHost      = 7
 	statusScript      = 125 // svp failed, where other statuses are a script's
 	statusInterrupted = 130
+	// statusBrokenPipe is what a shell tells of a program that SIGPIPE has ended.
+	statusBrokenPipe = 141
 )
 
 // statusOfKind is the one table from kinds of errors to exit statuses.
@@ -49,6 +51,7 @@ var statusMeanings = []struct {
 	{statusScript, "svp failed, in client, shell, extra, backup and restore,\n" +
 		"which otherwise give the status of the pack's script"},
 	{statusInterrupted, "interrupted"},
+	{statusBrokenPipe, "nobody reads the results any more, as in svp backup NAME | head"},
 }
 
 // statusError is the exit status of a script that the user asked for; it is

@@ -3,8 +3,11 @@ package cli
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"os"
+	"sync/atomic"
+	"syscall"
 
 	"golang.org/x/term"
 
@@ -34,10 +37,30 @@ type terminal interface {
 // SystemStreams are the streams of a process.
 func SystemStreams(in, out, errOut *os.File) *Streams {
 	return &Streams{
-		In: in, Out: out, Err: errOut,
+		In: in, Out: &pipe{to: out}, Err: errOut,
 		InTerminal: isTerminal(in), OutTerminal: isTerminal(out), ErrTerminal: isTerminal(errOut),
 		terminal: systemTerminal{in: in, out: out},
 	}
+}
+
+// pipe remembers that its reader is gone.
+type pipe struct {
+	to     io.Writer
+	broken atomic.Bool
+}
+
+func (p *pipe) Write(data []byte) (int, error) {
+	n, err := p.to.Write(data)
+	if errors.Is(err, syscall.EPIPE) {
+		p.broken.Store(true)
+	}
+	return n, err
+}
+
+// outIsBroken tells that nobody reads the results any more.
+func (s *Streams) outIsBroken() bool {
+	out, ok := s.Out.(*pipe)
+	return ok && out.broken.Load()
 }
 
 func isTerminal(file *os.File) bool { return term.IsTerminal(descriptor(file)) }
