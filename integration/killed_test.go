@@ -296,17 +296,3 @@ func TestKilledWhileMakingANetwork(t *testing.T) {
 		t.Errorf("svp gc leaves a half-made network: %v", err)
 	}
 }
-
-// Whoever wants an instance gets it, also while another one is still removing the
-// last of that name.
-func TestUpWhileDestroying(t *testing.T) {
-	t.Parallel()
-	pack, name := tinyPack(t, withVolume), newName(t)
-	up(t, pack, name).Require(t, 0)
-	for range 3 {
-		destroy := suite.Start(t, svptest.Call{Args: []string{"destroy", name, "--yes"}})
-		up(t, pack, name).Require(t, 0)
-		destroy.Wait().Require(t, 0)
-		up(t, pack, name).Require(t, 0)
-	}
-}
