@@ -211,32 +211,41 @@ func TestRegularExpressionsOfPackagesAreLazyAndValid(t *testing.T) {
 		if strings.HasPrefix(listed.ImportPath, module+"/integration") {
 			continue // no part of the program
 		}
-		for _, name := range listed.GoFiles {
-			file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(listed.Dir, name), nil, parser.SkipObjectResolution)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, declared := range file.Decls {
-				if _, isFunction := declared.(*ast.FuncDecl); isFunction {
-					continue
-				}
-				visitCalls(declared, func(function string, argument ast.Expr) {
-					switch {
-					case strings.HasPrefix(function, "regexp."):
-						t.Errorf("%s/%s compiles a regular expression when the program starts; lazyregexp.New does not", listed.ImportPath, name)
-					case function == "lazyregexp.New":
-						if _, err := regexp.Compile(literal(argument)); err != nil {
-							t.Errorf("%s/%s: %v", listed.ImportPath, name, err)
-						}
-						valid++
+		for _, declared := range variablesOf(t, listed) {
+			visitCalls(declared, func(function string, argument ast.Expr) {
+				switch {
+				case strings.HasPrefix(function, "regexp."):
+					t.Errorf("%s compiles a regular expression when the program starts; lazyregexp.New does not", listed.ImportPath)
+				case function == "lazyregexp.New":
+					if _, err := regexp.Compile(literal(argument)); err != nil {
+						t.Errorf("%s: %v", listed.ImportPath, err)
 					}
-				})
-			}
+					valid++
+				}
+			})
 		}
 	}
 	if valid < 50 {
 		t.Errorf("only %d regular expressions are found", valid)
 	}
+}
+
+// variablesOf are the declarations of a package that are no functions.
+func variablesOf(t *testing.T, listed listedPackage) []ast.Decl {
+	t.Helper()
+	var variables []ast.Decl
+	for _, name := range listed.GoFiles {
+		file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(listed.Dir, name), nil, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, declared := range file.Decls {
+			if _, isFunction := declared.(*ast.FuncDecl); !isFunction {
+				variables = append(variables, declared)
+			}
+		}
+	}
+	return variables
 }
 
 // visitCalls visits the calls of functions of other packages that are made when the

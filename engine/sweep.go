@@ -218,15 +218,23 @@ func (e *Engine) removeHalfMadeNetworks(ctx context.Context, dryRun bool, result
 		return err
 	}
 	for _, name := range names {
-		result.Networks = append(result.Networks, name)
-		if dryRun {
-			continue
-		}
-		if err := ignoreInUse(d.RemoveNetwork(ctx, name)); err != nil {
+		if err := e.removeNetwork(ctx, name, dryRun, result); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (e *Engine) removeNetwork(ctx context.Context, name string, dryRun bool, result *GCResult) error {
+	result.Networks = append(result.Networks, name)
+	if dryRun {
+		return nil
+	}
+	d, err := e.driver(ctx)
+	if err != nil {
+		return err
+	}
+	return ignoreInUse(d.RemoveNetwork(ctx, name))
 }
 
 func (e *Engine) removeUnusedNetwork(ctx context.Context, w *world, dryRun bool, result *GCResult) error {
@@ -247,11 +255,7 @@ func (e *Engine) removeUnusedNetwork(ctx context.Context, w *world, dryRun bool,
 	if _, ours := network.Labels[driver.LabelPhase]; !ours || len(network.Taken) > 0 {
 		return nil
 	}
-	result.Networks = append(result.Networks, network.Name)
-	if dryRun {
-		return nil
-	}
-	return ignoreInUse(d.RemoveNetwork(ctx, network.Name))
+	return e.removeNetwork(ctx, network.Name, dryRun, result)
 }
 
 func (w *world) unusedBaseImages() []driver.Image {

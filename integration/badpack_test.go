@@ -218,6 +218,7 @@ func TestBadNames(t *testing.T) {
 		{[]string{"up", pack, suite.Name(t), "--network", "a b"}, []string{"a b"}},
 		{[]string{"up", pack, suite.Name(t), "--network", "../x"}, []string{"../x"}},
 		{[]string{"up", pack, suite.Name(t), "--network", "host"}, []string{"host"}},
+		{[]string{"client", "-c", "../images/json"}, []string{"../images/json"}},
 		{[]string{"run", "-i", "Upper/case"}, []string{"Upper/case"}},
 		{[]string{"no-such-command"}, []string{"no-such-command"}},
 	} {

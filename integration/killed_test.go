@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"path/filepath"
@@ -282,8 +283,9 @@ func TestSignalThatComesTwice(t *testing.T) {
 	nothingLeft(t, pack, name)
 }
 
-// What makes a network makes another one first, to learn a free subnet.
-func TestKilledWhileMakingANetwork(t *testing.T) {
+// Who makes a network makes another one first, to learn a free subnet, and leaves that
+// when it is killed.
+func TestGCRemovesHalfMadeNetworks(t *testing.T) {
 	t.Parallel()
 	name := "svp-probe-" + newName(t)
 	labels := map[string]string{"org.servicepack.phase": "instance"}
@@ -291,6 +293,11 @@ func TestKilledWhileMakingANetwork(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() {
+		if err := suite.Host.API.NetworkRemove(context.WithoutCancel(t.Context()), name); err != nil && !errdefs.IsNotFound(err) {
+			t.Error(err)
+		}
+	})
 	svp(t, "gc").Require(t, 0)
 	if _, err := suite.Host.API.NetworkInspect(t.Context(), name, network.InspectOptions{}); !errdefs.IsNotFound(err) {
 		t.Errorf("svp gc leaves a half-made network: %v", err)

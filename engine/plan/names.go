@@ -101,8 +101,8 @@ func ValidConsumer(name string) bool { return consumerName().MatchString(name) }
 // more than the last part of an address of its API.
 var dockerName = lazyregexp.New(`^[a-zA-Z0-9][a-zA-Z0-9_.-]*$`)
 
-// ValidNetwork tells whether instances can be on a network of that name. On Docker's
-// own networks no address can be chosen.
+// ValidNetwork tells whether instances can be on a network of that name. On those
+// that Docker and Podman bring along no address can be chosen.
 func ValidNetwork(name string) bool {
 	return ValidDockerName(name) && !slices.Contains([]string{"bridge", "default", "host", "none", "podman"}, name)
 }
