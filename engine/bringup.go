@@ -18,32 +18,63 @@ const bringUpAttempts = 3
 
 // bringUp makes an instance that exists run: it creates the containers that are
 // missing, starts those that do not run, and waits until all are ready. Nothing
-// of the instance is removed when that fails.
+// of the instance is removed when that fails. The error matches ErrNoInstance when
+// another command has destroyed it.
 func (e *Engine) bringUp(ctx context.Context, found *instance, seen *world, reach driver.Reach, timeout time.Duration) (UpResult, error) {
 	for attempt := 1; ; attempt++ {
+		if seen.destroying[found.identity.ID] {
+			var err error
+			if seen, err = e.awaitDestroyed(ctx, found.identity); err != nil {
+				return UpResult{}, err
+			}
+			if found, err = seen.findSame(found.identity); err != nil {
+				return UpResult{}, err
+			}
+		}
 		result, err := e.bringUpSeen(ctx, found, seen, reach, timeout)
-		if err == nil || attempt == bringUpAttempts || !e.hasVanished(ctx, found) {
+		if err == nil || attempt == bringUpAttempts || ctx.Err() != nil {
 			return result, err
 		}
-		if seen, err = e.observe(ctx); err != nil {
-			return UpResult{}, err
-		}
-		if found, err = seen.find(found.identity.Name); err != nil {
-			return UpResult{}, err
+		before := found
+		if seen, found, err = e.lookAgain(ctx, before, err); err != nil {
+			return result, err
 		}
 	}
 }
 
+// lookAgain looks whether an instance that could not be brought up is in the hands
+// of another command, so that it is worth another attempt; else it returns the
+// cause.
+func (e *Engine) lookAgain(ctx context.Context, before *instance, cause error) (*world, *instance, error) {
+	seen, err := e.observe(ctx)
+	if err != nil {
+		return nil, nil, cause
+	}
+	now, err := seen.findSame(before.identity)
+	if err != nil {
+		return nil, nil, err
+	}
+	if !seen.destroying[now.identity.ID] && !before.hasVanished(now) {
+		return nil, nil, cause
+	}
+	return seen, now, nil
+}
+
+// findSame returns the instance of that name if it has that id too; else another
+// command has destroyed it.
+func (w *world) findSame(identity plan.Identity) (*instance, error) {
+	found, err := w.find(identity.Name)
+	if err == nil && found.identity.ID != identity.ID {
+		err = ErrNoInstance
+	}
+	return found, err
+}
+
 // hasVanished tells that a container is gone that was there: the host finishes
 // removing what a killed command had begun to remove.
-func (e *Engine) hasVanished(ctx context.Context, found *instance) bool {
-	d, err := e.driver(ctx)
-	if err != nil {
-		return false
-	}
-	return slices.ContainsFunc(found.containers, func(container driver.Container) bool {
-		_, err := d.Container(ctx, container.ID)
-		return errors.Is(err, driver.ErrNotFound)
+func (i *instance) hasVanished(now *instance) bool {
+	return slices.ContainsFunc(i.containers, func(container driver.Container) bool {
+		return !slices.ContainsFunc(now.containers, func(other driver.Container) bool { return other.ID == container.ID })
 	})
 }
 
@@ -239,7 +270,7 @@ func (l *launch) resumeContainer(ctx context.Context, found *instance, spec driv
 		return l.adopt(ctx, spec.Name, component, isHolder)
 	}
 	if err == nil {
-		err = l.checkVolumesOf(ctx, found, id)
+		err = l.checkWanted(ctx, found, id)
 	}
 	if err != nil {
 		return false, err
@@ -248,19 +279,21 @@ func (l *launch) resumeContainer(ctx context.Context, found *instance, spec driv
 	return true, l.startAnew(ctx, id, component, isHolder)
 }
 
-// checkVolumesOf looks once more when the container is there, which keeps its
-// volumes from being removed: in the place of one that was removed since, the host
-// has put an empty one, which does not carry our labels.
-func (l *launch) checkVolumesOf(ctx context.Context, found *instance, container string) error {
-	if len(found.service.Volumes) == 0 {
-		return nil
-	}
+// checkWanted looks once more when the container is there, which keeps its volumes
+// from being removed: in the place of one that was removed since, the host has put
+// an empty one, which does not carry our labels. Where another command is destroying
+// the instance, it may not have seen the container, or may be waiting for it to go.
+func (l *launch) checkWanted(ctx context.Context, found *instance, container string) error {
 	volumes, err := l.driver.Volumes(ctx, driver.Labels{driver.LabelInstanceID: found.identity.ID})
 	if err != nil {
 		return err
 	}
 	found.volumes = volumes
-	if err := found.checkVolumes(); err != nil {
+	err = found.checkVolumes()
+	if l.engine.isBeingDestroyed(volumes) {
+		err = ErrNoInstance
+	}
+	if err != nil {
 		return errors.Join(err, l.driver.RemoveContainer(ctx, container))
 	}
 	return nil

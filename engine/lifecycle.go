@@ -2,8 +2,6 @@ package engine
 
 import (
 	"context"
-	"fmt"
-	"slices"
 	"time"
 
 	"github.com/servicepack/svp/engine/driver"
@@ -107,83 +105,4 @@ func (e *Engine) removeContainers(ctx context.Context, found *instance) error {
 		}
 	}
 	return nil
-}
-
-// Destroy removes everything of the instance: containers, volumes, image. The
-// image, which is the record of the instance, goes last, so that a destroy that
-// was interrupted can be repeated.
-func (e *Engine) Destroy(ctx context.Context, name string) error {
-	return fail("destroy", name, causeOf(ctx, e.destroyNamed(ctx, name)))
-}
-
-func (e *Engine) destroyNamed(ctx context.Context, name string) error {
-	if !plan.ValidInstanceName(name) {
-		return invalidName(name)
-	}
-	// What a killed command left may use the instance's image.
-	seen, err := e.observeAndSweep(ctx)
-	if err != nil {
-		return err
-	}
-	found, err := seen.find(name)
-	if err != nil {
-		return err
-	}
-	return e.destroy(ctx, found)
-}
-
-func (e *Engine) destroy(ctx context.Context, found *instance) error {
-	d, err := e.driver(ctx)
-	if err != nil {
-		return err
-	}
-	for _, container := range found.containers {
-		if err := d.RemoveContainer(ctx, container.ID); err != nil {
-			return err
-		}
-	}
-	for _, volume := range slices.Concat(found.volumes, found.bindings) {
-		if err := d.RemoveVolume(ctx, volume.Name); err != nil {
-			return err
-		}
-	}
-	// A command that was killed before it removed it may have left the mark.
-	if err := d.RemoveVolume(ctx, plan.MakingVolumeName(found.identity.ID)); err != nil {
-		return err
-	}
-	if err := d.RemoveImage(ctx, plan.InstanceReference(found.identity.ID, found.identity.Name)); err != nil {
-		return err
-	}
-	if err := e.removeFormer(ctx, found.identity.ID); err != nil {
-		return err
-	}
-	for _, tag := range found.image.Tags {
-		if _, _, ours := plan.ParseInstanceReference(tag); !ours {
-			e.note(fmt.Sprintf("image %s, which %s was run from, stays, with its credentials; docker rmi removes it", tag, found.identity.Name))
-		}
-	}
-	return nil
-}
-
-// removeFormer removes the images from before the updates of an instance, which
-// mostly go with its own. One shows only when what was made from it is gone.
-func (e *Engine) removeFormer(ctx context.Context, id string) error {
-	d, err := e.driver(ctx)
-	if err != nil {
-		return err
-	}
-	for tried := map[string]bool{}; ; {
-		images, err := d.Images(ctx, driver.Labels{driver.LabelInstanceID: id})
-		if err != nil {
-			return err
-		}
-		former := slices.IndexFunc(images, func(image driver.Image) bool { return len(image.Tags) == 0 && !tried[image.ID] })
-		if former < 0 {
-			return nil
-		}
-		tried[images[former].ID] = true
-		if err := ignoreInUse(d.RemoveImage(ctx, images[former].ID)); err != nil {
-			return err
-		}
-	}
 }

@@ -26,6 +26,8 @@ type world struct {
 	// making are the containers of instances that a running command is making
 	// right now.
 	making []driver.Container
+	// destroying are the ids of the instances that a running command is removing.
+	destroying map[string]bool
 	// unreadable are the instances whose labels make no sense: made by a later
 	// svp, or by somebody else. They are left alone.
 	unreadable []*unreadableError
@@ -38,7 +40,7 @@ type world struct {
 type leftovers struct {
 	containers []driver.Container
 	volumes    []driver.Volume
-	// marks are the volumes that tell that the rest is half made.
+	// marks are the volumes that tell that the rest is half made, or about to go.
 	marks      []driver.Volume
 	images     []driver.Image // of instances
 	baseImages []driver.Image
@@ -177,7 +179,7 @@ func (e *Engine) endedOperations(containers []driver.Container, volumes []driver
 }
 
 func newWorld(images []driver.Image, containers []driver.Container, volumes []driver.Volume, ended map[string]bool) *world {
-	w := &world{}
+	w := &world{destroying: destroying(volumes, ended)}
 	marked := marks(volumes)
 	byID := map[string]*instance{}
 	for _, image := range images {
@@ -260,6 +262,24 @@ func marks(volumes []driver.Volume) map[string]bool {
 	return marked
 }
 
+// isMark tells that the volume marks an instance and holds nothing.
+func isMark(volume driver.Volume) bool {
+	role := volume.Labels[driver.LabelRole]
+	return role == driver.RoleMaking || role == driver.RoleDestroying
+}
+
+// destroying are the ids of the instances that are marked as about to go, by a
+// command that runs.
+func destroying(volumes []driver.Volume, ended map[string]bool) map[string]bool {
+	marked := map[string]bool{}
+	for _, volume := range volumes {
+		if volume.Labels[driver.LabelRole] == driver.RoleDestroying && !ended[volume.Labels[driver.LabelOperation]] {
+			marked[volume.Labels[driver.LabelInstanceID]] = true
+		}
+	}
+	return marked
+}
+
 // isMadeByHand tells that somebody made the container from one of our images,
 // whose labels it has.
 func isMadeByHand(container driver.Container) bool {
@@ -267,13 +287,18 @@ func isMadeByHand(container driver.Container) bool {
 	return role == "" || role == driver.RoleImage
 }
 
+// isLasting tells that the container is of those that make up an instance.
+func isLasting(container driver.Container) bool {
+	role := container.Labels[driver.LabelRole]
+	return role == driver.RoleService || role == driver.RoleHolder
+}
+
 func (w *world) addContainer(container driver.Container, byID map[string]*instance, ended, marked map[string]bool) {
 	id := container.Labels[driver.LabelInstanceID]
-	if isMadeByHand(container) || w.isUnreadable(id) {
+	if isMadeByHand(container) || w.isUnreadable(id) || byID[id] == nil && w.destroying[id] {
 		return
 	}
-	role := container.Labels[driver.LabelRole]
-	lasting := role == driver.RoleService || role == driver.RoleHolder
+	lasting := isLasting(container)
 	over := ended[container.Labels[driver.LabelOperation]]
 	switch {
 	case lasting && byID[id] != nil:
@@ -312,16 +337,15 @@ func (w *world) addVolume(volume driver.Volume, byID map[string]*instance, ended
 		return
 	}
 	id, ofInstance := volume.Labels[driver.LabelInstanceID]
-	if w.isUnreadable(id) {
+	if w.isUnreadable(id) || byID[id] == nil && w.destroying[id] {
 		return
 	}
-	isMark := volume.Labels[driver.LabelRole] == driver.RoleMaking
 	operation := volume.Labels[driver.LabelOperation]
 	over := ended[operation]
 	switch {
-	case isMark && over:
+	case isMark(volume) && over:
 		w.leftovers.marks = append(w.leftovers.marks, volume)
-	case isMark:
+	case isMark(volume):
 	case volume.Labels[driver.LabelRole] == driver.RoleBinding:
 		w.addBinding(volume, byID[id], over)
 	case byID[id] != nil:

@@ -84,10 +84,7 @@ func (e *Engine) upDescribed(ctx context.Context, o UpOptions, dir *pack.Dir, de
 			if !errors.Is(err, ErrNoInstance) {
 				return result, err
 			}
-			// Another command is destroying it.
-			if err := sleep(ctx, pollInterval); err != nil {
-				return UpResult{}, err
-			}
+			// Another command has destroyed it.
 			if seen, err = e.observeAndSweep(ctx); err != nil {
 				return UpResult{}, err
 			}

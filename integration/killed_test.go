@@ -303,3 +303,41 @@ func TestGCRemovesHalfMadeNetworks(t *testing.T) {
 		t.Errorf("svp gc leaves a half-made network: %v", err)
 	}
 }
+
+// Whoever wants an instance gets it, also while another command is still removing the
+// last of that name.
+func TestUpWhileDestroying(t *testing.T) {
+	t.Parallel()
+	pack, name := tinyPack(t, withVolume), newName(t)
+	up(t, pack, name).Require(t, 0)
+	for range 3 {
+		destroy := suite.Start(t, svptest.Call{Args: []string{"destroy", name, "--yes"}})
+		up(t, pack, name).Require(t, 0)
+		destroy.Wait().Require(t, 0)
+		up(t, pack, name).Require(t, 0)
+	}
+}
+
+// A destroy that was killed is repeated, and nothing of it is in the way of an
+// instance of that name.
+func TestKilledWhileDestroying(t *testing.T) {
+	t.Parallel()
+	for moment := range 6 {
+		t.Run(fmt.Sprint(moment), func(t *testing.T) {
+			t.Parallel()
+			pack, name := tinyPack(t, withComponents), newName(t)
+			up(t, pack, name).Require(t, 0)
+			process := suite.Start(t, svptest.Call{Args: []string{"destroy", name, "--yes"}})
+			killAt := time.NewTimer(time.Duration(moment) * 40 * time.Millisecond)
+			<-killAt.C
+			process.Signal(syscall.SIGKILL)
+			process.Wait()
+			if again := svp(t, "destroy", name, "--yes"); again.Status != 0 && again.Status != 4 {
+				t.Errorf("destroyed again: %s", again)
+			}
+			up(t, pack, name).Require(t, 0)
+			svp(t, "gc").Require(t, 0)
+			onlyInstance(t, pack, name, 3, 1)
+		})
+	}
+}

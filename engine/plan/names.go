@@ -91,6 +91,9 @@ func VolumeName(id, path string) string {
 // MakingVolumeName names the volume that marks an instance as half made.
 func MakingVolumeName(id string) string { return containerPrefix + "making-" + id }
 
+// destroyingVolumeName names the volume that marks an instance as about to go.
+func destroyingVolumeName(id string) string { return containerPrefix + "destroying-" + id }
+
 var consumerName = lazyregexp.New(`^[a-z0-9][a-z0-9_.-]{0,47}$`)
 
 // ValidConsumer tells whether the consumer of a binding can have that name. With

@@ -197,20 +197,31 @@ func (d *Driver) UnpauseContainer(ctx context.Context, name string) error {
 // container's name is free, also when somebody else is removing it.
 func (d *Driver) RemoveContainer(ctx context.Context, name string) error {
 	d.kill(ctx, name)
-	options := container.RemoveOptions{Force: true, RemoveVolumes: true}
-	err := d.client.ContainerRemove(ctx, name, options)
+	err := d.removeUnread(ctx, name)
 	for err != nil && strings.Contains(err.Error(), "is already in progress") {
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("remove container: %w", ctx.Err())
 		case <-time.After(20 * time.Millisecond):
-			err = d.client.ContainerRemove(ctx, name, options)
+			err = d.removeUnread(ctx, name)
 		}
 	}
 	if err = ignoreAbsent(err); err != nil {
 		return fmt.Errorf("remove container: %w", mapError(ctx, err))
 	}
 	return nil
+}
+
+// removeUnread tries again while the removal fails because somebody is just copying
+// a file out of the container.
+func (d *Driver) removeUnread(ctx context.Context, name string) error {
+	isRead := func(err error) bool {
+		return err != nil && strings.Contains(err.Error(), "failed to remove root filesystem")
+	}
+	_, err := retry(ctx, isRead, func() (struct{}, error) {
+		return struct{}{}, d.client.ContainerRemove(ctx, name, container.RemoveOptions{Force: true, RemoveVolumes: true})
+	})
+	return err
 }
 
 // KeepRunning lets the engine restart the container when it ends.

@@ -47,8 +47,9 @@ func mapError(ctx context.Context, err error) error {
 		return join(driver.ErrNoSpace, err)
 	case networkGone().MatchString(text):
 		return join(driver.ErrNetworkGone, join(driver.ErrNotFound, err))
-	// The last is an image that somebody is removing.
-	case errdefs.IsNotFound(err), vanished(err), strings.Contains(text, "layer does not exist"):
+	// The last two are an image that somebody is removing.
+	case errdefs.IsNotFound(err), vanished(err), strings.Contains(text, "layer does not exist"),
+		strings.Contains(text, "failed to get digest"):
 		return join(driver.ErrNotFound, err)
 	}
 	return err
