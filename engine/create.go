@@ -260,22 +260,31 @@ func (l *launch) firstStart(ctx context.Context, primary string, c creation, tok
 	if token != "" {
 		return l.setUpAndCommit(ctx, primary, token)
 	}
-	recorded, err := l.record(ctx, primary, c)
+	if !l.needsImage(c) {
+		// The name is all that the record needs, and the container need not wait for it.
+		return c.image, parallel(
+			func() error { return l.name(ctx, c.image) },
+			func() error { return l.startPrimary(ctx, primary) },
+		)
+	}
+	recorded, err := l.driver.Commit(ctx, primary, l.plan.Commit)
+	l.onFailure(func(ctx context.Context) error { return l.driver.RemoveImage(ctx, l.plan.Commit.Reference) })
 	if err != nil {
 		return "", err
 	}
 	return recorded, l.startPrimary(ctx, primary)
 }
 
-// record makes the image the instance's own, so that the instance exists. Where
-// labels must tell of this instance when its containers are gone, of its published
-// ports above all, that is an image of its own, made from the container as long as
-// nothing has happened in it.
-func (l *launch) record(ctx context.Context, primary string, c creation) (string, error) {
+// needsImage tells that the record is to be an image of the instance's own, made
+// from its container as long as nothing has happened in it: where labels must tell of
+// this instance when its containers are gone, of its published ports above all.
+func (l *launch) needsImage(c creation) bool {
+	return len(l.identity.Publish) > 0 || c.copied || c.temporary
+}
+
+// name makes the image the instance's record, so that the instance exists.
+func (l *launch) name(ctx context.Context, image string) error {
 	reference := l.plan.Commit.Reference
 	l.onFailure(func(ctx context.Context) error { return l.driver.RemoveImage(ctx, reference) })
-	if len(l.identity.Publish) == 0 && !c.copied && !c.temporary {
-		return c.image, l.driver.TagImage(ctx, c.image, reference)
-	}
-	return l.driver.Commit(ctx, primary, l.plan.Commit)
+	return l.driver.TagImage(ctx, image, reference)
 }
