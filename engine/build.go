@@ -136,7 +136,14 @@ func (e *Engine) ensureBase(ctx context.Context, request baseRequest, seen *worl
 		}
 		if base.Reuse != "" {
 			result := BuildResult{Image: base.References[0], ID: base.Reuse, Reused: true}
-			return result, e.tagMissing(ctx, base, seen)
+			if err := e.tagMissing(ctx, base, seen); !errors.Is(err, driver.ErrImageGone) {
+				return result, err
+			}
+			// Somebody has removed it since we looked, as unused.
+			if seen, err = e.observeAndSweep(ctx); err != nil {
+				return BuildResult{}, err
+			}
+			continue
 		}
 		id, err := e.buildBase(ctx, request, base, authorities)
 		if err == nil {

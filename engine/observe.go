@@ -26,6 +26,9 @@ type world struct {
 	// making are the containers of instances that a running command is making
 	// right now.
 	making []driver.Container
+	// marks are those of running commands: each is making an instance, or
+	// destroying one.
+	marks []driver.Volume
 	// destroying are the ids of the instances that a running command is removing.
 	destroying map[string]bool
 	// unreadable are the instances whose labels make no sense: made by a later
@@ -346,6 +349,7 @@ func (w *world) addVolume(volume driver.Volume, byID map[string]*instance, ended
 	case isMark(volume) && over:
 		w.leftovers.marks = append(w.leftovers.marks, volume)
 	case isMark(volume):
+		w.marks = append(w.marks, volume)
 	case volume.Labels[driver.LabelRole] == driver.RoleBinding:
 		w.addBinding(volume, byID[id], over)
 	case byID[id] != nil:

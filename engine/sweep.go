@@ -170,13 +170,28 @@ func (e *Engine) warnOfOrphan(volume driver.Volume) {
 }
 
 func (e *Engine) removeUnused(ctx context.Context, w *world, dryRun bool, result *GCResult) error {
+	if err := e.removeUnusedBaseImages(ctx, w, dryRun, result); err != nil {
+		return err
+	}
+	if err := e.removeCaches(ctx, dryRun, result); err != nil {
+		return err
+	}
+	return e.removeUnusedNetwork(ctx, dryRun, result)
+}
+
+// removeUnusedBaseImages leaves those alone that a running command has just built,
+// and is about to name and use, and all of them while one is making an instance.
+func (e *Engine) removeUnusedBaseImages(ctx context.Context, w *world, dryRun bool, result *GCResult) error {
 	d, err := e.driver(ctx)
 	if err != nil {
 		return err
 	}
 	for _, image := range w.unusedBaseImages() {
 		if operation, ok := plan.OperationFromLabels(image.Labels); ok && !e.ended(operation) {
-			continue // it has just been built, and is about to be named and used
+			continue
+		}
+		if making, err := e.isMakingAny(ctx); making || err != nil {
+			return err
 		}
 		names := image.Tags
 		if len(names) == 0 {
@@ -192,6 +207,27 @@ func (e *Engine) removeUnused(ctx context.Context, w *world, dryRun bool, result
 			}
 		}
 	}
+	return nil
+}
+
+// isMakingAny tells that a running command is making an instance.
+func (e *Engine) isMakingAny(ctx context.Context) (bool, error) {
+	d, err := e.driver(ctx)
+	if err != nil {
+		return false, err
+	}
+	marks, err := d.Volumes(ctx, driver.Labels{driver.LabelRole: driver.RoleMaking})
+	return slices.ContainsFunc(marks, func(mark driver.Volume) bool {
+		operation, ok := plan.OperationFromLabels(mark.Labels)
+		return ok && !e.ended(operation)
+	}), err
+}
+
+func (e *Engine) removeCaches(ctx context.Context, dryRun bool, result *GCResult) error {
+	d, err := e.driver(ctx)
+	if err != nil {
+		return err
+	}
 	caches, err := d.Volumes(ctx, driver.Labels{driver.LabelPhase: driver.PhaseCache})
 	if err != nil {
 		return err
@@ -205,7 +241,7 @@ func (e *Engine) removeUnused(ctx context.Context, w *world, dryRun bool, result
 			return err
 		}
 	}
-	return e.removeUnusedNetwork(ctx, w, dryRun, result)
+	return nil
 }
 
 func (e *Engine) removeHalfMadeNetworks(ctx context.Context, dryRun bool, result *GCResult) error {
@@ -237,9 +273,12 @@ func (e *Engine) removeNetwork(ctx context.Context, name string, dryRun bool, re
 	return ignoreInUse(d.RemoveNetwork(ctx, name))
 }
 
-func (e *Engine) removeUnusedNetwork(ctx context.Context, w *world, dryRun bool, result *GCResult) error {
-	if len(w.instances) > 0 || len(w.unreadable) > 0 || len(w.making) > 0 {
-		return nil
+// removeUnusedNetwork looks once more at who uses the network, or is about to: a
+// container that was made and not started yet does not keep it from being removed.
+func (e *Engine) removeUnusedNetwork(ctx context.Context, dryRun bool, result *GCResult) error {
+	w, err := e.look(ctx)
+	if err != nil || len(w.instances)+len(w.unreadable)+len(w.making)+len(w.marks) > 0 {
+		return err
 	}
 	d, err := e.driver(ctx)
 	if err != nil {

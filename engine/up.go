@@ -101,10 +101,16 @@ func (e *Engine) upDescribed(ctx context.Context, o UpOptions, dir *pack.Dir, de
 			continue
 		}
 		result, err := e.upNew(ctx, o, dir, described, seen, reach)
-		if !errors.Is(err, driver.ErrNameInUse) {
+		switch {
+		case errors.Is(err, driver.ErrNameInUse):
+			seen, err = e.awaitInstance(ctx, o.Name)
+		case errors.Is(err, driver.ErrImageGone):
+			// Somebody has removed the base image since we looked, as unused.
+			seen, err = e.observeAndSweep(ctx)
+		default:
 			return result, err
 		}
-		if seen, err = e.awaitInstance(ctx, o.Name); err != nil {
+		if err != nil {
 			return UpResult{}, err
 		}
 	}

@@ -45,7 +45,7 @@ type Images interface {
 	// ImportImage makes a one-layer image of the root file system in the tar
 	// stream and tags it; it returns the image's id.
 	ImportImage(ctx context.Context, ref string, rootfs io.Reader) (string, error)
-	// TagImage gives the image one more reference.
+	// TagImage gives the image one more reference, or returns ErrImageGone.
 	TagImage(ctx context.Context, image, ref string) error
 	// RemoveImage removes the reference, and the image with its last one. An
 	// absent image is no error; ErrInUse is one.
@@ -62,7 +62,8 @@ type Containers interface {
 	// Containers lists the containers, stopped ones included, that carry all
 	// the labels; an empty value matches any value.
 	Containers(ctx context.Context, labels Labels) ([]Container, error)
-	// CreateContainer makes a container and returns its id, or ErrNameInUse.
+	// CreateContainer makes a container and returns its id, or ErrNameInUse or
+	// ErrImageGone.
 	CreateContainer(ctx context.Context, spec ContainerSpec) (string, error)
 	// CopyTo unpacks a tar stream at the path in the container, running or not.
 	CopyTo(ctx context.Context, container, path string, content io.Reader) error
@@ -94,7 +95,8 @@ type Containers interface {
 	// the container ends.
 	Logs(ctx context.Context, container string, options LogOptions, stdout, stderr io.Writer) error
 	// Commit makes an image of the container's file system, with exactly this
-	// configuration and not the container's; it returns the image's id.
+	// configuration and not the container's; it returns the image's id, or
+	// ErrImageGone when what the container was made from is being removed.
 	Commit(ctx context.Context, container string, spec CommitSpec) (string, error)
 	// Exec runs a command in the running container and returns its exit
 	// status. The streams are closed by their owner, not by Exec.

@@ -17,6 +17,9 @@ var (
 	// ErrNetworkGone: the network on which a container is to be has been removed. It
 	// comes with ErrNotFound.
 	ErrNetworkGone = errors.New("the network was removed")
+	// ErrImageGone: the image that is to be named, or from which a container is to be
+	// made, or was made, has been removed. It comes with ErrNotFound.
+	ErrImageGone = errors.New("the image was removed")
 	// ErrPortInUse: another process has the port on the host.
 	ErrPortInUse = errors.New("port is in use")
 	// ErrUnavailable: the host does not answer.

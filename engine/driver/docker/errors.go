@@ -47,9 +47,7 @@ func mapError(ctx context.Context, err error) error {
 		return join(driver.ErrNoSpace, err)
 	case networkGone().MatchString(text):
 		return join(driver.ErrNetworkGone, join(driver.ErrNotFound, err))
-	// The last two are an image that somebody is removing.
-	case errdefs.IsNotFound(err), vanished(err), strings.Contains(text, "layer does not exist"),
-		strings.Contains(text, "failed to get digest"):
+	case errdefs.IsNotFound(err), vanished(err), isBeingRemoved(err):
 		return join(driver.ErrNotFound, err)
 	}
 	return err
@@ -60,6 +58,15 @@ func mapError(ctx context.Context, err error) error {
 // fails at has several names.
 func justEnded(err error) bool {
 	return err != nil && strings.Contains(err.Error(), "Cannot update container")
+}
+
+// isNoImage tells that what a call names, and what should be an image, is none.
+func isNoImage(err error) bool { return strings.Contains(strings.ToLower(err.Error()), "no such image") }
+
+// isBeingRemoved tells that a call met an image that somebody is removing.
+func isBeingRemoved(err error) bool {
+	text := err.Error()
+	return strings.Contains(text, "layer does not exist") || strings.Contains(text, "failed to get digest")
 }
 
 // isTransport tells that the call itself failed, as when the engine ends in the

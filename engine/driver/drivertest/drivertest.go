@@ -112,6 +112,13 @@ func absentThingsAreNotFound(t *testing.T, f Fixture) {
 			t.Errorf("%s: %v, want ErrNotFound", what, err)
 		}
 	}
+	spec := driver.ContainerSpec{Name: f.name("of-nothing"), Image: "sha256:" + strings.Repeat("01", 32), Labels: f.labels(t), Command: []string{"true"}}
+	if _, err := f.Driver.CreateContainer(t.Context(), spec); !errors.Is(err, driver.ErrImageGone) || !errors.Is(err, driver.ErrNotFound) {
+		t.Errorf("CreateContainer: %v, want ErrImageGone", err)
+	}
+	if err := f.Driver.TagImage(t.Context(), spec.Image, f.name("tag")); !errors.Is(err, driver.ErrImageGone) || !errors.Is(err, driver.ErrNotFound) {
+		t.Errorf("TagImage: %v, want ErrImageGone", err)
+	}
 	id := f.create(t, driver.ContainerSpec{}, idle)
 	if _, err := f.Driver.CopyFrom(t.Context(), id, "/no/such/file"); !errors.Is(err, driver.ErrNotFound) {
 		t.Errorf("CopyFrom: %v, want ErrNotFound", err)
