@@ -302,8 +302,11 @@ func TestStepsMakeWhatUpMakes(t *testing.T) {
 				t.Errorf("down, its environment is %v", again)
 			}
 			svp(t, "start", stepped).Require(t, 0)
-			svp(t, "destroy", stepped, "--yes").Require(t, 0)
-			// The image that setup made is the user's.
+			// The image that setup made is the user's, who is told that it stays.
+			destroyed := svp(t, "destroy", stepped, "--yes").Require(t, 0)
+			if !strings.Contains(destroyed.Stderr, image) {
+				t.Errorf("destroy does not tell of %s: %s", image, destroyed)
+			}
 			svp(t, "run", "-i", image, "-n", stepped).Require(t, 0)
 		})
 	}

@@ -61,7 +61,9 @@ func justEnded(err error) bool {
 }
 
 // isNoImage tells that what a call names, and what should be an image, is none.
-func isNoImage(err error) bool { return strings.Contains(strings.ToLower(err.Error()), "no such image") }
+func isNoImage(err error) bool {
+	return strings.Contains(strings.ToLower(err.Error()), "no such image")
+}
 
 // isBeingRemoved tells that a call met an image that somebody is removing.
 func isBeingRemoved(err error) bool {
