@@ -14,7 +14,7 @@ import (
 
 // bringUpAttempts bounds how often an instance is looked at again whose containers
 // were being removed.
-const bringUpAttempts = 3
+const bringUpAttempts = 20
 
 // bringUp makes an instance that exists run: it creates the containers that are
 // missing, starts those that do not run, and waits until all are ready. Nothing
@@ -54,10 +54,15 @@ func (e *Engine) lookAgain(ctx context.Context, before *instance, cause error) (
 	if err != nil {
 		return nil, nil, err
 	}
-	if !seen.destroying[now.identity.ID] && !before.hasVanished(now) {
+	if seen.destroying[now.identity.ID] || before.hasVanished(now) {
+		return seen, now, nil
+	}
+	isForGood := errors.Is(cause, ErrLostNetwork) || errors.Is(cause, driver.ErrImageGone)
+	if isForGood || !errors.Is(cause, driver.ErrNotFound) {
 		return nil, nil, cause
 	}
-	return seen, now, nil
+	// It met a container that is about to go.
+	return seen, now, sleep(ctx, pollInterval)
 }
 
 // findSame returns the instance of that name if it has that id too; else another
@@ -341,8 +346,7 @@ func (l *launch) startExisting(ctx context.Context, id, component string, isHold
 		return err
 	}
 	err := l.startAnew(ctx, id, component, isHolder)
-	if errors.Is(err, driver.ErrNotFound) {
-		// The container itself was there a moment ago.
+	if errors.Is(err, driver.ErrNetworkGone) {
 		return fmt.Errorf("%w: %w", ErrLostNetwork, err)
 	}
 	return err

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/servicepack/svp/engine/driver"
@@ -45,7 +46,7 @@ func (e *Engine) Stop(ctx context.Context, name string) error {
 }
 
 // stopContainers stops the components first, all at the same time, and then
-// the holder of their network.
+// the holder of their network. What another command has removed has stopped.
 func (e *Engine) stopContainers(ctx context.Context, found *instance) error {
 	d, err := e.driver(ctx)
 	if err != nil {
@@ -55,7 +56,7 @@ func (e *Engine) stopContainers(ctx context.Context, found *instance) error {
 		var stops []func() error
 		for _, container := range found.containers {
 			if container.Labels[driver.LabelRole] == role {
-				stops = append(stops, func() error { return d.StopContainer(ctx, container.ID, plan.StopGrace) })
+				stops = append(stops, func() error { return ignoreGone(d.StopContainer(ctx, container.ID, plan.StopGrace)) })
 			}
 		}
 		if err := parallel(stops...); err != nil {
@@ -63,6 +64,13 @@ func (e *Engine) stopContainers(ctx context.Context, found *instance) error {
 		}
 	}
 	return nil
+}
+
+func ignoreGone(err error) error {
+	if errors.Is(err, driver.ErrNotFound) {
+		return nil
+	}
+	return err
 }
 
 // Restart stops an instance and starts it again.

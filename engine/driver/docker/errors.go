@@ -17,6 +17,10 @@ import (
 // networkGone is what the engines say of a container whose network is not there.
 var networkGone = lazyregexp.New(`network (\S+ )?not found`)
 
+// endedMeanwhile is what runc says when the container whose network is to be joined
+// ends in that very moment.
+var endedMeanwhile = lazyregexp.New(`namespace path: lstat /proc/\d+/ns/net: no such file`)
+
 // mapError makes an error of the API match the driver's sentinel errors. The
 // engine reports what went wrong at start with a status of 500 and a sentence,
 // so those few are told apart by their words: there is nothing else.
@@ -40,14 +44,14 @@ func mapError(ctx context.Context, err error) error {
 		strings.Contains(text, "already allocated"):
 		return join(driver.ErrAddressInUse, err)
 	case strings.Contains(text, "cannot join network of a non running container"),
-		strings.Contains(text, "is restarting, wait until"):
+		strings.Contains(text, "is restarting, wait until"), endedMeanwhile().MatchString(text):
 		return join(driver.ErrNoNetwork, err)
 	case strings.Contains(text, "no space left on device"),
 		strings.Contains(text, "disk quota exceeded"):
 		return join(driver.ErrNoSpace, err)
 	case networkGone().MatchString(text):
 		return join(driver.ErrNetworkGone, join(driver.ErrNotFound, err))
-	case errdefs.IsNotFound(err), vanished(err), isBeingRemoved(err):
+	case errdefs.IsNotFound(err), vanished(err), isBeingRemoved(err), isOnItsWayOut(text):
 		return join(driver.ErrNotFound, err)
 	}
 	return err
@@ -63,6 +67,12 @@ func justEnded(err error) bool {
 // isNoImage tells that what a call names, and what should be an image, is none.
 func isNoImage(err error) bool {
 	return strings.Contains(strings.ToLower(err.Error()), "no such image")
+}
+
+// isOnItsWayOut tells that a call met a container that somebody is removing.
+func isOnItsWayOut(text string) bool {
+	return strings.Contains(text, "is marked for removal") || strings.Contains(text, "which is being removed") ||
+		strings.Contains(text, "is unexpectedly nil") // its file system is gone already
 }
 
 // isBeingRemoved tells that a call met an image that somebody is removing.
