@@ -12,128 +12,153 @@ import (
 	"github.com/servicepack/svp/engine/plan"
 )
 
-// bringUpAttempts bounds how often an instance is looked at again whose containers
-// were being removed.
+// bringUpAttempts bounds how often an instance is looked at again that something
+// else has changed meanwhile.
 const bringUpAttempts = 20
+
+// errUnlocked tells that there is something to change of an instance that ran when it
+// was looked at, and was not locked therefore.
+var errUnlocked = errors.New("the instance no longer runs")
+
+// bringing is an instance that is being brought up, as it was seen last.
+type bringing struct {
+	found   *instance
+	seen    *world
+	reach   driver.Reach
+	timeout time.Duration
+	locked  bool // by whoever brings it up, all the time
+}
 
 // bringUp makes an instance that exists run: it creates the containers that are
 // missing, starts those that do not run, and waits until all are ready. Nothing
 // of the instance is removed when that fails. The error matches ErrNoInstance when
 // another command has destroyed it.
-func (e *Engine) bringUp(ctx context.Context, found *instance, seen *world, reach driver.Reach, timeout time.Duration) (UpResult, error) {
+func (e *Engine) bringUp(ctx context.Context, b bringing) (UpResult, error) {
+	mayRun := !b.locked
 	for attempt := 1; ; attempt++ {
-		if seen.destroying[found.identity.ID] {
-			var err error
-			if seen, err = e.awaitDestroyed(ctx, found.identity); err != nil {
-				return UpResult{}, err
-			}
-			if found, err = seen.findSame(found.identity); err != nil {
-				return UpResult{}, err
-			}
+		l, changed, err := e.resume(ctx, &b, mayRun)
+		if err == nil {
+			err = e.awaitReady(ctx, l, &b, changed)
 		}
-		result, err := e.bringUpSeen(ctx, found, seen, reach, timeout)
-		if err == nil || attempt == bringUpAttempts || ctx.Err() != nil {
-			return result, err
+		if err == nil {
+			return upResult(b.found, l.template, b.reach, false, changed), nil
 		}
-		before := found
-		if seen, found, err = e.lookAgain(ctx, before, err); err != nil {
-			return result, err
+		if attempt == bringUpAttempts || !e.hasChanged(ctx, &b, err) {
+			return UpResult{}, err
 		}
+		if b.seen, err = e.observe(ctx); err != nil {
+			return UpResult{}, err
+		}
+		if b.found, err = b.seen.findSame(b.found.identity); err != nil {
+			return UpResult{}, err
+		}
+		mayRun = false
 	}
 }
 
-// lookAgain looks whether an instance that could not be brought up is in the hands
-// of another command, so that it is worth another attempt; else it returns the
-// cause.
-func (e *Engine) lookAgain(ctx context.Context, before *instance, cause error) (*world, *instance, error) {
+// resume starts what does not run. No other command changes the instance meanwhile;
+// only one that runs, as it mayRun, needs no lock for that.
+func (e *Engine) resume(ctx context.Context, b *bringing, mayRun bool) (l *launch, changed bool, err error) {
+	if b.locked {
+		return e.resumeSeen(ctx, b, true)
+	}
+	if mayRun && b.found.isUp() {
+		return e.resumeSeen(ctx, b, false)
+	}
+	got, err := e.lock(ctx, b.found, b.timeout)
+	if err != nil {
+		return nil, false, err
+	}
+	defer got.unlock(ctx)
+	b.found, b.seen = got.found, got.seen
+	return e.resumeSeen(ctx, b, true)
+}
+
+// hasChanged tells that it was something else which kept the instance from being
+// brought up: another command, or the host, which is still removing what a killed
+// one had begun to remove.
+func (e *Engine) hasChanged(ctx context.Context, b *bringing, cause error) bool {
+	if ctx.Err() != nil {
+		return false
+	}
+	if errors.Is(cause, errUnlocked) || !b.locked && e.isLocked(ctx, b.found.identity) {
+		return true
+	}
 	seen, err := e.observe(ctx)
 	if err != nil {
-		return nil, nil, cause
+		return false
 	}
-	now, err := seen.findSame(before.identity)
-	if err != nil {
-		return nil, nil, err
-	}
-	if seen.destroying[now.identity.ID] || before.hasVanished(now) {
-		return seen, now, nil
+	now, err := seen.findSame(b.found.identity)
+	if err != nil || b.found.hasVanished(now) {
+		return true
 	}
 	isForGood := errors.Is(cause, ErrLostNetwork) || errors.Is(cause, driver.ErrImageGone)
-	if isForGood || !errors.Is(cause, driver.ErrNotFound) {
-		return nil, nil, cause
-	}
-	// It met a container that is about to go.
-	return seen, now, sleep(ctx, pollInterval)
+	return errors.Is(cause, driver.ErrNotFound) && !isForGood && sleep(ctx, pollInterval) == nil
 }
 
-// findSame returns the instance of that name if it has that id too; else another
-// command has destroyed it.
-func (w *world) findSame(identity plan.Identity) (*instance, error) {
-	found, err := w.find(identity.Name)
-	if err == nil && found.identity.ID != identity.ID {
-		err = ErrNoInstance
-	}
-	return found, err
-}
-
-// hasVanished tells that a container is gone that was there: the host finishes
-// removing what a killed command had begun to remove.
+// hasVanished tells that a container is gone that was there.
 func (i *instance) hasVanished(now *instance) bool {
 	return slices.ContainsFunc(i.containers, func(container driver.Container) bool {
 		return !slices.ContainsFunc(now.containers, func(other driver.Container) bool { return other.ID == container.ID })
 	})
 }
 
-func (e *Engine) bringUpSeen(ctx context.Context, found *instance, seen *world, reach driver.Reach, timeout time.Duration) (UpResult, error) {
+// isUp tells that there is nothing to do for the instance to run.
+func (i *instance) isUp() bool {
+	return i.state() == StateRunning && !i.isUnrecorded() && !i.isStale()
+}
+
+func (e *Engine) resumeSeen(ctx context.Context, b *bringing, locked bool) (l *launch, changed bool, err error) {
+	found := b.found
 	if err := found.checkVolumes(); err != nil {
-		return UpResult{}, err
+		return nil, false, err
 	}
 	if err := e.restoreRecord(ctx, found); err != nil {
-		return UpResult{}, err
+		return nil, false, err
 	}
-	operation, err := e.newOperation(ctx, timeout)
+	operation, err := e.newOperation(ctx, b.timeout)
 	if err != nil {
-		return UpResult{}, err
+		return nil, false, err
 	}
 	template, err := e.templateOfInstance(ctx, found, operation)
 	if err != nil {
-		return UpResult{}, err
+		return nil, false, err
 	}
-	if err := e.settle(ctx, found, seen); err != nil {
-		return UpResult{}, err
+	if err := e.settle(ctx, found, b.seen); err != nil {
+		return nil, false, err
 	}
 	if err := e.removeStale(ctx, found); err != nil {
-		return UpResult{}, err
+		return nil, false, err
 	}
 	planned, err := plan.PlanInstance(plan.InstanceInput{
 		Service: found.service, Identity: found.identity, Image: found.image.ID,
 		Base: found.image.Labels[driver.LabelBaseImage], Operation: operation,
 	})
 	if err != nil {
-		return UpResult{}, err
+		return nil, false, err
 	}
-	l, err := e.newLaunch(ctx, planned, found.service, found.identity)
-	if err != nil {
-		return UpResult{}, err
+	if l, err = e.newLaunch(ctx, planned, found.service, found.identity); err != nil {
+		return nil, false, err
 	}
+	l.locked, l.operation = locked, operation
 	if err := l.use(template); err != nil {
-		return UpResult{}, err
+		return nil, false, err
 	}
-	changed, err := l.resume(ctx, found)
-	if err != nil {
-		return UpResult{}, err
-	}
-	if err := l.ready(ctx, timeout); err != nil {
-		return UpResult{}, err
+	changed, err = l.resume(ctx, found)
+	return l, changed, err
+}
+
+func (e *Engine) awaitReady(ctx context.Context, l *launch, b *bringing, changed bool) (err error) {
+	if err := l.ready(ctx, b.timeout); err != nil {
+		return err
 	}
 	if err := l.keepRunning(ctx, l.fresh...); err != nil {
-		return UpResult{}, err
+		return err
 	}
-	if changed || len(found.containers) == 0 {
-		if found.containers, err = l.containers(ctx); err != nil {
-			return UpResult{}, err
-		}
+	if changed || len(b.found.containers) == 0 {
+		b.found.containers, err = l.containers(ctx)
 	}
-	return upResult(found, template, reach, false, changed), nil
+	return err
 }
 
 // checkVolumes refuses to start a service on an empty volume where a full one
@@ -197,6 +222,9 @@ func (l *launch) resume(ctx context.Context, found *instance) (changed bool, err
 				return changed, err
 			}
 		}
+		if stale && !l.locked {
+			return changed, errUnlocked
+		}
 		if stale {
 			if err := l.stopStale(ctx, found, spec.Name); err != nil {
 				return changed, err
@@ -253,9 +281,13 @@ func (l *launch) resumeContainer(ctx context.Context, found *instance, spec driv
 		if container.Name != spec.Name {
 			continue
 		}
-		switch container.State {
-		case driver.Running:
+		if container.State == driver.Running {
 			return false, l.watchExisting(ctx, container.ID, component, isHolder)
+		}
+		if !l.locked {
+			return false, errUnlocked
+		}
+		switch container.State {
 		case driver.Paused:
 			if err := l.driver.UnpauseContainer(ctx, container.ID); err != nil {
 				return false, err
@@ -269,13 +301,16 @@ func (l *launch) resumeContainer(ctx context.Context, found *instance, spec driv
 		}
 		return true, l.startExisting(ctx, container.ID, component, isHolder)
 	}
+	if !l.locked {
+		return false, errUnlocked
+	}
 	id, err := l.create(ctx, spec)
 	if errors.Is(err, driver.ErrNameInUse) {
-		// Another command made it since we looked.
+		// The command that is making the instance made it since we looked.
 		return l.adopt(ctx, spec.Name, component, isHolder)
 	}
 	if err == nil {
-		err = l.checkWanted(ctx, found, id)
+		err = l.checkVolumesOf(ctx, found, id)
 	}
 	if err != nil {
 		return false, err
@@ -284,24 +319,37 @@ func (l *launch) resumeContainer(ctx context.Context, found *instance, spec driv
 	return true, l.startAnew(ctx, id, component, isHolder)
 }
 
-// checkWanted looks once more when the container is there, which keeps its volumes
-// from being removed: in the place of one that was removed since, the host has put
-// an empty one, which does not carry our labels. Where another command is destroying
-// the instance, it may not have seen the container, or may be waiting for it to go.
-func (l *launch) checkWanted(ctx context.Context, found *instance, container string) error {
+// checkVolumesOf looks once more when the container is there, which keeps its
+// volumes from being removed: in the place of one that somebody has removed since,
+// the host has put an empty one, for this operation.
+func (l *launch) checkVolumesOf(ctx context.Context, found *instance, container string) error {
+	if len(found.service.Volumes) == 0 {
+		return nil
+	}
 	volumes, err := l.driver.Volumes(ctx, driver.Labels{driver.LabelInstanceID: found.identity.ID})
 	if err != nil {
 		return err
 	}
-	found.volumes = volumes
+	var empty []driver.Volume
+	found.volumes = nil
+	for _, volume := range volumes {
+		if volume.Labels[driver.LabelOperation] == l.operation.ID {
+			empty = append(empty, volume)
+			continue
+		}
+		found.volumes = append(found.volumes, volume)
+	}
 	err = found.checkVolumes()
-	if l.engine.isBeingDestroyed(volumes) {
-		err = ErrNoInstance
+	if err == nil {
+		return nil
 	}
-	if err != nil {
-		return errors.Join(err, l.driver.RemoveContainer(ctx, container))
+	cleanup, cancel := cleanupContext(ctx)
+	defer cancel()
+	err = errors.Join(err, l.driver.RemoveContainer(cleanup, container))
+	for _, volume := range empty {
+		err = errors.Join(err, l.driver.RemoveVolume(cleanup, volume.Name))
 	}
-	return nil
+	return err
 }
 
 func (l *launch) adopt(ctx context.Context, name, component string, isHolder bool) (bool, error) {
@@ -334,6 +382,9 @@ func (l *launch) watchExisting(ctx context.Context, id, component string, isHold
 	}
 	if container.State == driver.Exited {
 		// It ended since we looked, and would not end another time.
+		if !l.locked {
+			return errUnlocked
+		}
 		return l.start(ctx, id, component)
 	}
 	l.await(id, component, exits)

@@ -202,11 +202,15 @@ const pollInterval = 50 * time.Millisecond
 // awaitContainer waits until another command is done with its container, or has
 // died over it, and observes again.
 func (e *Engine) awaitContainer(ctx context.Context, name string) (*world, error) {
+	e.note(fmt.Sprintf("another svp is at work in container %s: waiting for it", name))
+	return e.awaitEnd(ctx, name)
+}
+
+func (e *Engine) awaitEnd(ctx context.Context, name string) (*world, error) {
 	d, err := e.driver(ctx)
 	if err != nil {
 		return nil, err
 	}
-	e.note(fmt.Sprintf("another svp is at work in container %s: waiting for it", name))
 	for {
 		container, err := d.Container(ctx, name)
 		if errors.Is(err, driver.ErrNotFound) {
@@ -238,10 +242,10 @@ func (e *Engine) awaitContainer(ctx context.Context, name string) (*world, error
 // isMade tells that the container is that of an instance which is no longer half
 // made: a broker that made it goes on to live, and so does the container.
 func (e *Engine) isMade(ctx context.Context, container driver.Container) (bool, error) {
-	id, ofInstance := container.Labels[driver.LabelInstanceID]
-	if !ofInstance {
+	if !isLasting(container) {
 		return false, nil
 	}
+	id := container.Labels[driver.LabelInstanceID]
 	d, err := e.driver(ctx)
 	if err != nil {
 		return false, err

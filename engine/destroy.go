@@ -15,6 +15,8 @@ import (
 // image, which is the record of the instance, goes last, so that a destroy that
 // was interrupted can be repeated.
 func (e *Engine) Destroy(ctx context.Context, name string) error {
+	ctx, cancel := e.withTimeout(ctx, 0, DefaultTimeout)
+	defer cancel()
 	return fail("destroy", name, causeOf(ctx, e.destroyNamed(ctx, name)))
 }
 
@@ -22,7 +24,6 @@ func (e *Engine) destroyNamed(ctx context.Context, name string) error {
 	if !plan.ValidInstanceName(name) {
 		return invalidName(name)
 	}
-	// What a killed command left may use the instance's image.
 	seen, err := e.observeAndSweep(ctx)
 	if err != nil {
 		return err
@@ -34,66 +35,56 @@ func (e *Engine) destroyNamed(ctx context.Context, name string) error {
 	return e.destroy(ctx, found)
 }
 
-// destroy marks the instance first, so that a command that is bringing it up sees
-// it, takes back what it made, and waits.
-func (e *Engine) destroy(ctx context.Context, found *instance) (err error) {
-	ctx, cancel := context.WithCancel(ctx) // the operation ends with it
-	defer cancel()
+func (e *Engine) destroy(ctx context.Context, found *instance) error {
+	locked, err := e.lock(ctx, found, 0)
+	if err != nil {
+		return err
+	}
+	err = e.destroyLocked(ctx, locked.found)
+	locked.unlock(ctx)
+	if err != nil {
+		return err
+	}
+	return e.removeImages(ctx, locked.found)
+}
+
+// destroyLocked removes the instance, which ends with the name of its image.
+// Whatever uses the image itself, the lock for one, does not keep it from that.
+func (e *Engine) destroyLocked(ctx context.Context, found *instance) error {
 	d, err := e.driver(ctx)
 	if err != nil {
 		return err
 	}
-	operation, err := e.newOperation(ctx, 0)
-	if err != nil {
+	if err := e.removeContainersAndVolumes(ctx, found); err != nil {
 		return err
 	}
-	mark := plan.PlanDestroying(found.service, found.identity, operation)
-	if err := d.CreateVolume(ctx, mark.Name, mark.Labels); err != nil {
+	if found.isUnrecorded() {
+		return nil
+	}
+	if err := d.TagImage(ctx, found.image.ID, plan.GarbageReference(found.image.ID)); err != nil {
 		return err
 	}
-	defer func() {
-		cleanup, cancel := cleanupContext(ctx)
-		defer cancel()
-		err = errors.Join(err, d.RemoveVolume(cleanup, mark.Name))
-	}()
-	if err := e.removeContainersAndVolumes(ctx, found.identity.ID); err != nil {
-		return err
-	}
-	// A command that was killed before it removed it may have left the mark.
-	if err := d.RemoveVolume(ctx, plan.MakingVolumeName(found.identity.ID)); err != nil {
-		return err
-	}
-	if err := d.RemoveImage(ctx, plan.InstanceReference(found.identity.ID, found.identity.Name)); err != nil {
-		return err
-	}
-	if err := e.removeFormer(ctx, found.identity.ID); err != nil {
-		return err
-	}
-	for _, tag := range found.image.Tags {
-		if _, _, ours := plan.ParseInstanceReference(tag); !ours {
-			e.note(fmt.Sprintf("image %s, which %s was run from, stays, with its credentials; docker rmi removes it", tag, found.identity.Name))
-		}
-	}
-	return nil
+	return d.RemoveImage(ctx, plan.InstanceReference(found.identity.ID, found.identity.Name))
 }
 
 // releaseTime is how long a host may take to let go of the volumes of a container
 // that is gone.
 const releaseTime = time.Second
 
-// removeContainersAndVolumes removes those of the instance, also what a command
-// that has not seen the mark yet makes of it meanwhile.
-func (e *Engine) removeContainersAndVolumes(ctx context.Context, id string) error {
-	for used := e.now(); ; {
-		containers, err := e.removeLasting(ctx, id)
+// removeContainersAndVolumes removes those of the instance, also what the command
+// that is just making it adds.
+func (e *Engine) removeContainersAndVolumes(ctx context.Context, found *instance) error {
+	lastSeen := e.now()
+	for {
+		removed, err := e.removeInstanceContainers(ctx, found.identity.ID)
 		if err != nil {
 			return err
 		}
-		if containers > 0 {
-			used = e.now()
+		if removed > 0 {
+			lastSeen = e.now()
 		}
-		err = e.removeVolumes(ctx, id)
-		if !errors.Is(err, driver.ErrInUse) || e.now().Sub(used) > releaseTime {
+		err = e.removeInstanceVolumes(ctx, found)
+		if !errors.Is(err, driver.ErrInUse) || e.now().Sub(lastSeen) > releaseTime {
 			return err
 		}
 		if err := sleep(ctx, pollInterval); err != nil {
@@ -102,9 +93,8 @@ func (e *Engine) removeContainersAndVolumes(ctx context.Context, id string) erro
 	}
 }
 
-// removeLasting removes the containers of the instance, and tells how many there
-// were.
-func (e *Engine) removeLasting(ctx context.Context, id string) (int, error) {
+// removeInstanceContainers tells how many there were.
+func (e *Engine) removeInstanceContainers(ctx context.Context, id string) (removed int, err error) {
 	d, err := e.driver(ctx)
 	if err != nil {
 		return 0, err
@@ -117,26 +107,19 @@ func (e *Engine) removeLasting(ctx context.Context, id string) (int, error) {
 	holdersLast(containers)
 	for _, container := range containers {
 		if err := d.RemoveContainer(ctx, container.ID); err != nil {
-			return 0, err
+			return removed, err
 		}
+		removed++
 	}
-	return len(containers), nil
+	return removed, nil
 }
 
-// removeVolumes removes those of the instance, but for the marks.
-func (e *Engine) removeVolumes(ctx context.Context, id string) error {
+func (e *Engine) removeInstanceVolumes(ctx context.Context, found *instance) error {
 	d, err := e.driver(ctx)
 	if err != nil {
 		return err
 	}
-	volumes, err := d.Volumes(ctx, driver.Labels{driver.LabelInstanceID: id})
-	if err != nil {
-		return err
-	}
-	for _, volume := range volumes {
-		if isMark(volume) {
-			continue
-		}
+	for _, volume := range slices.Concat(found.volumes, found.bindings) {
 		if err := d.RemoveVolume(ctx, volume.Name); err != nil {
 			return err
 		}
@@ -144,35 +127,28 @@ func (e *Engine) removeVolumes(ctx context.Context, id string) error {
 	return nil
 }
 
-// isBeingDestroyed tells that one of the volumes of an instance is the mark of a
-// command that is destroying it.
-func (e *Engine) isBeingDestroyed(volumes []driver.Volume) bool {
-	return slices.ContainsFunc(volumes, func(volume driver.Volume) bool {
-		operation, ok := plan.OperationFromLabels(volume.Labels)
-		return volume.Labels[driver.LabelRole] == driver.RoleDestroying && ok && !e.ended(operation)
-	})
-}
-
-// awaitDestroyed waits until the command that is destroying the instance has ended,
-// and observes again.
-func (e *Engine) awaitDestroyed(ctx context.Context, identity plan.Identity) (*world, error) {
+// removeImages removes what an instance that is no more was made from: its image,
+// unless that is somebody's by another name, and those from before its updates.
+func (e *Engine) removeImages(ctx context.Context, found *instance) error {
 	d, err := e.driver(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	e.note(fmt.Sprintf("another svp is destroying %s: waiting for it", identity.Name))
-	for {
-		marks, err := d.Volumes(ctx, driver.Labels{driver.LabelInstanceID: identity.ID, driver.LabelRole: driver.RoleDestroying})
-		if err != nil {
-			return nil, err
-		}
-		if !e.isBeingDestroyed(marks) {
-			return e.observeAndSweep(ctx)
-		}
-		if err := sleep(ctx, pollInterval); err != nil {
-			return nil, err
+	if !found.isUnrecorded() {
+		// Who reads it just now, leaves it to be swept away.
+		if err := ignoreInUse(d.RemoveImage(ctx, plan.GarbageReference(found.image.ID))); err != nil {
+			return err
 		}
 	}
+	if err := e.removeFormer(ctx, found.identity.ID); err != nil {
+		return err
+	}
+	for _, tag := range found.image.Tags {
+		if _, _, ours := plan.ParseInstanceReference(tag); !ours {
+			e.note(fmt.Sprintf("image %s, which %s was run from, stays, with its credentials; docker rmi removes it", tag, found.identity.Name))
+		}
+	}
+	return nil
 }
 
 // removeFormer removes the images from before the updates of an instance, which

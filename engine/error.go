@@ -91,8 +91,6 @@ var (
 	ErrInUseExceeds = errors.New("more is in use than the plan allows")
 	// ErrUnreadable: the labels of the instance make no sense to this svp.
 	ErrUnreadable = errors.New("the instance cannot be read")
-	// ErrUpdating: another command is changing the instance.
-	ErrUpdating = errors.New("another update of the instance is at work")
 	// ErrTimeout: the operation took longer than its limit.
 	ErrTimeout = errors.New("time limit reached")
 	// ErrLostVolume: a volume of the instance is gone; svp starts no service on
@@ -135,7 +133,6 @@ var classification = []struct {
 	{ErrNoInstance, NotFound, "svp list shows the instances"},
 	{ErrNoBinding, NotFound, "svp bindings NAME shows the consumers"},
 	{errUnbound, Refused, ""},
-	{ErrUpdating, Refused, "try again when it has ended"},
 	{ErrInstanceExists, Refused, "choose another name, or destroy the instance first"},
 	{ErrUnreadable, Failed, "was it made by a later svp? Then use that one"},
 	{ErrOtherPack, Refused, "name the instance's own pack with -b"},

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/servicepack/svp/engine/driver"
 	"github.com/servicepack/svp/engine/pack"
@@ -166,7 +167,7 @@ func (e *Engine) execIn(ctx context.Context, container driver.Container, command
 		Terminal: streams.Terminal,
 	})
 	if ctx.Err() == nil && (err != nil || status != 0) {
-		if stopped := e.checkRunning(ctx, container.ID); stopped != nil {
+		if stopped := e.checkRunning(ctx, container.ID, status); stopped != nil {
 			return status, stopped
 		}
 	}
@@ -177,18 +178,32 @@ func (e *Engine) execIn(ctx context.Context, container driver.Container, command
 	return status, err
 }
 
+// killedStatus is that of a script which was killed, as all are whose container ends.
+const killedStatus = 128 + 9
+
+// endingTime is how long a host may take a container for running whose processes have
+// been killed.
+const endingTime = time.Second
+
 // checkRunning tells a script that failed from one whose container ended under
 // it, and to which the host gives a status of its own.
-func (e *Engine) checkRunning(ctx context.Context, id string) error {
+func (e *Engine) checkRunning(ctx context.Context, id string, status int) error {
 	d, err := e.driver(ctx)
 	if err != nil {
 		return err
 	}
-	container, err := d.Container(ctx, id)
-	if errors.Is(err, driver.ErrNotFound) || err == nil && container.State != driver.Running {
-		return fmt.Errorf("%w any more: it ended while the script ran", ErrNotRunning)
+	for asked := e.now(); ; {
+		container, err := d.Container(ctx, id)
+		if errors.Is(err, driver.ErrNotFound) || err == nil && container.State != driver.Running {
+			return fmt.Errorf("%w any more: it ended while the script ran", ErrNotRunning)
+		}
+		if err != nil || status != killedStatus || e.now().Sub(asked) > endingTime {
+			return err
+		}
+		if err := sleep(ctx, pollInterval); err != nil {
+			return err
+		}
 	}
-	return err
 }
 
 // execMark is the variable by which the processes of one exec are found.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 
 	"github.com/servicepack/svp/engine/driver"
@@ -20,8 +21,12 @@ type launch struct {
 	plan     plan.Instance
 	service  plan.Service
 	identity plan.Identity
-	template envvar.Set  // the instance's environment
-	files    []plan.File // which bring it into a container
+	template envvar.Set // the instance's environment
+	// operation is that of what it makes, locked whether it may change an instance
+	// that exists.
+	operation plan.Operation
+	locked    bool
+	files     []plan.File // which bring it into a container
 
 	mu   sync.Mutex
 	undo []func(context.Context) error
@@ -292,7 +297,8 @@ func (l *launch) containerIDs(primary string) []string {
 
 // containers are those of the instance, as they are now.
 func (l *launch) containers(ctx context.Context) ([]driver.Container, error) {
-	return l.driver.Containers(ctx, driver.Labels{driver.LabelInstanceID: l.identity.ID})
+	containers, err := l.driver.Containers(ctx, driver.Labels{driver.LabelInstanceID: l.identity.ID})
+	return slices.DeleteFunc(containers, func(container driver.Container) bool { return !isLasting(container) }), err
 }
 
 // isTaken tells that what was chosen for an instance has meanwhile been taken, or

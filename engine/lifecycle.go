@@ -33,16 +33,12 @@ func (e *Engine) startNamed(ctx context.Context, name string, timeout time.Durat
 	if err != nil {
 		return UpResult{}, err
 	}
-	return e.bringUp(ctx, found, seen, reach, timeout)
+	return e.bringUp(ctx, bringing{found: found, seen: seen, reach: reach, timeout: timeout})
 }
 
 // Stop stops an instance; its containers, volumes and credentials stay.
 func (e *Engine) Stop(ctx context.Context, name string) error {
-	found, err := e.lookUp(ctx, name)
-	if err == nil {
-		err = e.stopContainers(ctx, found)
-	}
-	return fail("stop", name, causeOf(ctx, err))
+	return fail("stop", name, e.withLock(ctx, name, e.stopContainers))
 }
 
 // stopContainers stops the components first, all at the same time, and then
@@ -75,12 +71,8 @@ func ignoreGone(err error) error {
 
 // Restart stops an instance and starts it again.
 func (e *Engine) Restart(ctx context.Context, name string, timeout time.Duration) (UpResult, error) {
-	found, err := e.lookUp(ctx, name)
-	if err == nil {
-		err = e.stopContainers(ctx, found)
-	}
-	if err != nil {
-		return UpResult{}, fail("restart", name, causeOf(ctx, err))
+	if err := e.withLock(ctx, name, e.stopContainers); err != nil {
+		return UpResult{}, fail("restart", name, err)
 	}
 	result, err := e.startNamed(ctx, name, timeout)
 	return result, fail("restart", name, causeOf(ctx, err))
@@ -89,11 +81,7 @@ func (e *Engine) Restart(ctx context.Context, name string, timeout time.Duration
 // Down stops an instance and removes its containers; its volumes and its
 // credentials stay, and Up or Start bring it back.
 func (e *Engine) Down(ctx context.Context, name string) error {
-	found, err := e.lookUp(ctx, name)
-	if err == nil {
-		err = e.removeContainers(ctx, found)
-	}
-	return fail("down", name, causeOf(ctx, err))
+	return fail("down", name, e.withLock(ctx, name, e.removeContainers))
 }
 
 func (e *Engine) removeContainers(ctx context.Context, found *instance) error {

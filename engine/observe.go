@@ -26,11 +26,8 @@ type world struct {
 	// making are the containers of instances that a running command is making
 	// right now.
 	making []driver.Container
-	// marks are those of running commands: each is making an instance, or
-	// destroying one.
-	marks []driver.Volume
-	// destroying are the ids of the instances that a running command is removing.
-	destroying map[string]bool
+	// marked tells that a running command has marked an instance as half made.
+	marked bool
 	// unreadable are the instances whose labels make no sense: made by a later
 	// svp, or by somebody else. They are left alone.
 	unreadable []*unreadableError
@@ -43,7 +40,7 @@ type world struct {
 type leftovers struct {
 	containers []driver.Container
 	volumes    []driver.Volume
-	// marks are the volumes that tell that the rest is half made, or about to go.
+	// marks are the volumes that tell that the rest is half made.
 	marks      []driver.Volume
 	images     []driver.Image // of instances
 	baseImages []driver.Image
@@ -182,7 +179,7 @@ func (e *Engine) endedOperations(containers []driver.Container, volumes []driver
 }
 
 func newWorld(images []driver.Image, containers []driver.Container, volumes []driver.Volume, ended map[string]bool) *world {
-	w := &world{destroying: destroying(volumes, ended)}
+	w := &world{}
 	marked := marks(volumes)
 	byID := map[string]*instance{}
 	for _, image := range images {
@@ -265,24 +262,6 @@ func marks(volumes []driver.Volume) map[string]bool {
 	return marked
 }
 
-// isMark tells that the volume marks an instance and holds nothing.
-func isMark(volume driver.Volume) bool {
-	role := volume.Labels[driver.LabelRole]
-	return role == driver.RoleMaking || role == driver.RoleDestroying
-}
-
-// destroying are the ids of the instances that are marked as about to go, by a
-// command that runs.
-func destroying(volumes []driver.Volume, ended map[string]bool) map[string]bool {
-	marked := map[string]bool{}
-	for _, volume := range volumes {
-		if volume.Labels[driver.LabelRole] == driver.RoleDestroying && !ended[volume.Labels[driver.LabelOperation]] {
-			marked[volume.Labels[driver.LabelInstanceID]] = true
-		}
-	}
-	return marked
-}
-
 // isMadeByHand tells that somebody made the container from one of our images,
 // whose labels it has.
 func isMadeByHand(container driver.Container) bool {
@@ -298,7 +277,7 @@ func isLasting(container driver.Container) bool {
 
 func (w *world) addContainer(container driver.Container, byID map[string]*instance, ended, marked map[string]bool) {
 	id := container.Labels[driver.LabelInstanceID]
-	if isMadeByHand(container) || w.isUnreadable(id) || byID[id] == nil && w.destroying[id] {
+	if isMadeByHand(container) || w.isUnreadable(id) {
 		return
 	}
 	lasting := isLasting(container)
@@ -340,16 +319,17 @@ func (w *world) addVolume(volume driver.Volume, byID map[string]*instance, ended
 		return
 	}
 	id, ofInstance := volume.Labels[driver.LabelInstanceID]
-	if w.isUnreadable(id) || byID[id] == nil && w.destroying[id] {
+	if w.isUnreadable(id) {
 		return
 	}
+	isMark := volume.Labels[driver.LabelRole] == driver.RoleMaking
 	operation := volume.Labels[driver.LabelOperation]
 	over := ended[operation]
 	switch {
-	case isMark(volume) && over:
+	case isMark && over:
 		w.leftovers.marks = append(w.leftovers.marks, volume)
-	case isMark(volume):
-		w.marks = append(w.marks, volume)
+	case isMark:
+		w.marked = true
 	case volume.Labels[driver.LabelRole] == driver.RoleBinding:
 		w.addBinding(volume, byID[id], over)
 	case byID[id] != nil:
@@ -454,6 +434,16 @@ func (w *world) find(name string) (*instance, error) {
 		return nil, err
 	}
 	return nil, ErrNoInstance
+}
+
+// findSame returns the instance of that name if it has that id too; where another
+// has taken its name, the instance is no more.
+func (w *world) findSame(identity plan.Identity) (*instance, error) {
+	found, err := w.find(identity.Name)
+	if err == nil && found.identity.ID != identity.ID {
+		err = ErrNoInstance
+	}
+	return found, err
 }
 
 func invalidName(name string) error {

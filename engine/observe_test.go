@@ -50,7 +50,6 @@ func TestWhatIsFoundOnTheHost(t *testing.T) {
 	}
 	data := func(operation string) driver.Volume { return volume("data", operation, "") }
 	mark := func(operation string) driver.Volume { return volume("mark", operation, driver.RoleMaking) }
-	going := func(operation string) driver.Volume { return volume("going", operation, driver.RoleDestroying) }
 
 	for name, test := range map[string]struct {
 		images     []driver.Image
@@ -58,8 +57,6 @@ func TestWhatIsFoundOnTheHost(t *testing.T) {
 		volumes    []driver.Volume
 
 		instances, leftovers, making, orphans []string
-
-		destroying bool
 	}{
 		"an instance": {
 			images: []driver.Image{image}, volumes: []driver.Volume{data(endedOperation)},
@@ -122,23 +119,6 @@ func TestWhatIsFoundOnTheHost(t *testing.T) {
 		"somebody removed the image and the containers of an instance": {
 			volumes: []driver.Volume{data(endedOperation)}, orphans: []string{"data"},
 		},
-		"a command is destroying an instance": {
-			images: []driver.Image{image}, volumes: []driver.Volume{data(endedOperation), going(runningOperation)},
-			containers: []driver.Container{container("shop", endedOperation, driver.RoleService)},
-			instances:  []string{"shop: shop data"}, destroying: true,
-		},
-		"a command removed the image of an instance after the rest was seen": {
-			volumes:    []driver.Volume{data(endedOperation), going(runningOperation)},
-			containers: []driver.Container{container("shop", endedOperation, driver.RoleService)},
-			destroying: true,
-		},
-		"a command was killed while it destroyed an instance": {
-			images: []driver.Image{image}, volumes: []driver.Volume{going(endedOperation)},
-			instances: []string{"shop:"}, leftovers: []string{"going"},
-		},
-		"a command was killed when it had destroyed an instance": {
-			volumes: []driver.Volume{going(endedOperation)}, leftovers: []string{"going"},
-		},
 		"containers of commands that run, and of those that were killed": {
 			containers: []driver.Container{
 				container("build", runningOperation, driver.RoleBuild), container("setup", endedOperation, driver.RoleSetup),
@@ -196,9 +176,6 @@ func TestWhatIsFoundOnTheHost(t *testing.T) {
 				if !slices.Equal(lists[0], lists[1]) {
 					t.Errorf("%s: %q, want %q", what, lists[0], lists[1])
 				}
-			}
-			if w.destroying["1d"] != test.destroying {
-				t.Errorf("being destroyed: %v", w.destroying)
 			}
 		})
 	}

@@ -190,7 +190,8 @@ func (e *Engine) removeUnusedBaseImages(ctx context.Context, w *world, dryRun bo
 		if operation, ok := plan.OperationFromLabels(image.Labels); ok && !e.ended(operation) {
 			continue
 		}
-		if making, err := e.isMakingAny(ctx); making || err != nil {
+		// Before each of them: it is about to be used as soon as there is a mark.
+		if w, err := e.look(ctx); err != nil || w.marked {
 			return err
 		}
 		names := image.Tags
@@ -208,19 +209,6 @@ func (e *Engine) removeUnusedBaseImages(ctx context.Context, w *world, dryRun bo
 		}
 	}
 	return nil
-}
-
-// isMakingAny tells that a running command is making an instance.
-func (e *Engine) isMakingAny(ctx context.Context) (bool, error) {
-	d, err := e.driver(ctx)
-	if err != nil {
-		return false, err
-	}
-	marks, err := d.Volumes(ctx, driver.Labels{driver.LabelRole: driver.RoleMaking})
-	return slices.ContainsFunc(marks, func(mark driver.Volume) bool {
-		operation, ok := plan.OperationFromLabels(mark.Labels)
-		return ok && !e.ended(operation)
-	}), err
 }
 
 func (e *Engine) removeCaches(ctx context.Context, dryRun bool, result *GCResult) error {
@@ -277,7 +265,7 @@ func (e *Engine) removeNetwork(ctx context.Context, name string, dryRun bool, re
 // container that was made and not started yet does not keep it from being removed.
 func (e *Engine) removeUnusedNetwork(ctx context.Context, dryRun bool, result *GCResult) error {
 	w, err := e.look(ctx)
-	if err != nil || len(w.instances)+len(w.unreadable)+len(w.making)+len(w.marks) > 0 {
+	if err != nil || w.marked || len(w.instances)+len(w.unreadable)+len(w.making) > 0 {
 		return err
 	}
 	d, err := e.driver(ctx)

@@ -139,7 +139,7 @@ func (e *Engine) upExisting(ctx context.Context, o UpOptions, described pack.Des
 	if o.Plan != "" && o.Plan != found.service.Plan || len(o.Parameters) > 0 {
 		e.warn(fmt.Sprintf("%s exists already: its plan and parameters stay as they are; svp update changes them", o.Name))
 	}
-	return e.bringUp(ctx, found, seen, reach, o.Timeout)
+	return e.bringUp(ctx, bringing{found: found, seen: seen, reach: reach, timeout: o.Timeout})
 }
 
 func (e *Engine) upNew(ctx context.Context, o UpOptions, dir *pack.Dir, described pack.Descriptor, seen *world, reach driver.Reach) (UpResult, error) {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/servicepack/svp/engine/driver"
@@ -55,39 +56,19 @@ func (e *Engine) update(ctx context.Context, o UpdateOptions) (result UpResult, 
 	if err != nil {
 		return UpResult{}, err
 	}
-	if err := e.restoreRecord(ctx, found); err != nil {
+	got, err := e.lock(ctx, found, o.Timeout)
+	if err != nil {
+		return UpResult{}, err
+	}
+	defer got.unlock(ctx)
+	if err := e.restoreRecord(ctx, got.found); err != nil {
 		return UpResult{}, err
 	}
 	operation, err := e.newOperation(ctx, o.Timeout)
 	if err != nil {
 		return UpResult{}, err
 	}
-	scratch, err := e.lockForUpdate(ctx, found, operation)
-	if err != nil {
-		return UpResult{}, err
-	}
-	defer func() { err = e.removeAfter(ctx, scratch, err) }()
-	// What another command has changed until now, and what none can change from
-	// now on.
-	if seen, err = e.observe(ctx); err != nil {
-		return UpResult{}, err
-	}
-	if found, err = seen.find(o.Name); err != nil {
-		return UpResult{}, err
-	}
-	return e.updateLocked(ctx, o, change{
-		found: found, reach: reach, timeout: o.Timeout, scratch: scratch, operation: operation,
-	}, seen)
-}
-
-// lockForUpdate makes the container from which the record is made anew. As long as
-// it is there, no other command changes the instance.
-func (e *Engine) lockForUpdate(ctx context.Context, found *instance, operation plan.Operation) (container string, err error) {
-	container, err = e.createScratch(ctx, plan.UpdateContainerName(found.identity.ID), found.image.ID, operation)
-	if errors.Is(err, driver.ErrNameInUse) {
-		err = ErrUpdating
-	}
-	return container, err
+	return e.updateLocked(ctx, o, change{found: got.found, reach: reach, timeout: o.Timeout, operation: operation}, got.seen)
 }
 
 func (e *Engine) updateLocked(ctx context.Context, o UpdateOptions, c change, seen *world) (UpResult, error) {
@@ -99,7 +80,7 @@ func (e *Engine) updateLocked(ctx context.Context, o UpdateOptions, c change, se
 		return UpResult{}, err
 	}
 	if c.wanted.SamePlan(c.found.service) && maps.Equal(c.wanted.Given, c.found.service.Given) {
-		return e.bringUp(ctx, c.found, seen, c.reach, o.Timeout)
+		return e.bringUp(ctx, c.bringing(seen))
 	}
 	return e.change(ctx, c, seen)
 }
@@ -183,13 +164,15 @@ func (e *Engine) checkStorage(ctx context.Context, found *instance, wanted plan.
 
 // change is an instance that is to become one in another plan.
 type change struct {
-	found   *instance
-	wanted  plan.Service
-	reach   driver.Reach
-	timeout time.Duration
-	// scratch is a container of the record's files.
-	scratch   string
+	found     *instance
+	wanted    plan.Service
+	reach     driver.Reach
+	timeout   time.Duration
 	operation plan.Operation
+}
+
+func (c change) bringing(seen *world) bringing {
+	return bringing{found: c.found, seen: seen, reach: c.reach, timeout: c.timeout, locked: true}
 }
 
 // change moves the record of the instance to the new plan, which is one step for
@@ -207,7 +190,7 @@ func (e *Engine) change(ctx context.Context, c change, seen *world) (UpResult, e
 	var result UpResult
 	if err == nil {
 		c.found.service, c.found.image = c.wanted, recorded
-		result, err = e.bringUp(ctx, c.found, seen, c.reach, c.timeout)
+		result, err = e.bringUp(ctx, c.bringing(seen))
 	}
 	if err != nil {
 		e.revert(ctx, before, recorded.ID)
@@ -218,7 +201,7 @@ func (e *Engine) change(ctx context.Context, c change, seen *world) (UpResult, e
 // recordPlan makes the record of the instance anew: the same files, and labels
 // that tell of the new plan. An image comes with an error when it is the record
 // already.
-func (e *Engine) recordPlan(ctx context.Context, c change) (driver.Image, error) {
+func (e *Engine) recordPlan(ctx context.Context, c change) (recorded driver.Image, err error) {
 	planned, err := plan.PlanInstance(plan.InstanceInput{
 		Service: c.wanted, Identity: c.found.identity, Base: c.found.image.Labels[driver.LabelBaseImage], Operation: c.operation,
 		Created: c.found.created(),
@@ -226,7 +209,12 @@ func (e *Engine) recordPlan(ctx context.Context, c change) (driver.Image, error)
 	if err != nil {
 		return driver.Image{}, err
 	}
-	id, err := e.commitNamed(ctx, c.scratch, planned.Commit)
+	scratch, err := e.createScratch(ctx, "", c.found.image.ID, c.operation)
+	if err != nil {
+		return driver.Image{}, err
+	}
+	defer func() { err = e.removeAfter(ctx, scratch, err) }()
+	id, err := e.commitNamed(ctx, scratch, planned.Commit)
 	return driver.Image{ID: id, Labels: planned.Commit.Labels, Created: e.now()}, err
 }
 
@@ -271,23 +259,26 @@ func (e *Engine) putBack(ctx context.Context, before instance) error {
 	if err != nil {
 		return err
 	}
-	_, err = e.bringUp(ctx, found, seen, reach, 0)
+	_, err = e.bringUp(ctx, bringing{found: found, seen: seen, reach: reach, locked: true})
 	return err
 }
 
 // removeStale removes the containers of an instance that are of a plan from
 // before its update, which a killed command may have left.
 func (e *Engine) removeStale(ctx context.Context, found *instance) error {
-	for _, container := range found.containers {
-		service, err := plan.ServiceFromLabels(container.Labels)
-		if err != nil || service.SamePlan(found.service) {
-			continue
-		}
-		if err := e.removeContainers(ctx, found); err != nil {
-			return err
-		}
-		found.containers = nil
+	if !found.isStale() {
 		return nil
 	}
+	if err := e.removeContainers(ctx, found); err != nil {
+		return err
+	}
+	found.containers = nil
 	return nil
+}
+
+func (i *instance) isStale() bool {
+	return slices.ContainsFunc(i.containers, func(container driver.Container) bool {
+		service, err := plan.ServiceFromLabels(container.Labels)
+		return err == nil && !service.SamePlan(i.service)
+	})
 }

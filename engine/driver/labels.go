@@ -36,9 +36,9 @@ const (
 	LabelOperationDeadline = "org.servicepack.operation.deadline"
 	// LabelRole is what a container is for: "build", "setup", "service",
 	// "holder" or "scratch". Images say "image", and so do the containers that
-	// others make from them, which are not svp's to touch. "making" and
-	// "destroying" are on the empty volumes that mark an instance as half made,
-	// and as about to go, "binding" on the one that records a consumer.
+	// others make from them, which are not svp's to touch. "making" is on the
+	// volume that marks an instance as half made, "binding" on the empty volume
+	// that records a consumer.
 	LabelRole = "org.servicepack.role"
 	// LabelDescriptor is what svp must know of the pack to run an image
 	// without the pack's folder, as JSON.
@@ -84,15 +84,14 @@ const (
 
 // The values of LabelRole.
 const (
-	RoleBuild      = "build"
-	RoleSetup      = "setup"
-	RoleService    = "service"
-	RoleHolder     = "holder"
-	RoleScratch    = "scratch"
-	RoleImage      = "image"
-	RoleMaking     = "making"
-	RoleDestroying = "destroying"
-	RoleBinding    = "binding"
+	RoleBuild   = "build"
+	RoleSetup   = "setup"
+	RoleService = "service"
+	RoleHolder  = "holder"
+	RoleScratch = "scratch"
+	RoleImage   = "image"
+	RoleMaking  = "making"
+	RoleBinding = "binding"
 )
 
 // Has tells whether all the wanted labels are there; an empty wanted value

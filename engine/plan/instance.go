@@ -147,16 +147,6 @@ func PlanBinding(service Service, identity Identity, consumer string, operation 
 	}
 }
 
-// PlanDestroying decides what tells that the instance is about to go: an empty
-// volume, which is there as long as the operation is removing it.
-func PlanDestroying(service Service, identity Identity, operation Operation) VolumePlan {
-	return VolumePlan{
-		Name: destroyingVolumeName(identity.ID),
-		Labels: volumeLabels(InstanceInput{Service: service, Identity: identity, Operation: operation}).
-			With(driver.Labels{driver.LabelRole: driver.RoleDestroying}),
-	}
-}
-
 func (i Instance) mounts() []driver.Mount {
 	mounts := make([]driver.Mount, 0, len(i.Volumes))
 	for _, volume := range i.Volumes {

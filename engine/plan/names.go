@@ -91,9 +91,6 @@ func VolumeName(id, path string) string {
 // MakingVolumeName names the volume that marks an instance as half made.
 func MakingVolumeName(id string) string { return containerPrefix + "making-" + id }
 
-// destroyingVolumeName names the volume that marks an instance as about to go.
-func destroyingVolumeName(id string) string { return containerPrefix + "destroying-" + id }
-
 var consumerName = lazyregexp.New(`^[a-z0-9][a-z0-9_.-]{0,47}$`)
 
 // ValidConsumer tells whether the consumer of a binding can have that name. With
@@ -118,10 +115,9 @@ func BindingVolumeName(id, consumer string) string {
 	return containerPrefix + "binding-" + id + "-" + consumer
 }
 
-// UpdateContainerName names the container from which the record of an instance is
-// made anew. As names are unique, it is also the lock that lets one command change
-// an instance at a time.
-func UpdateContainerName(id string) string { return containerPrefix + "update-" + id }
+// LockContainerName names the container that is there as long as a command is
+// changing an instance: as names are unique, it lets one do so at a time.
+func LockContainerName(id string) string { return containerPrefix + "lock-" + id }
 
 // DependencyVolumeName names the volume that brings files to a build.
 func DependencyVolumeName(operation string) string {
