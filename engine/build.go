@@ -125,7 +125,7 @@ func (e *Engine) ensureBase(ctx context.Context, request baseRequest, seen *worl
 		return BuildResult{}, err
 	}
 	defer authorities.remove(ctx)
-	for {
+	for removals := 0; ; {
 		base, err := plan.PlanBase(plan.BaseInput{
 			Service: request.service, OSImage: osImage, Existing: seen.baseImages, Tag: request.tag,
 			NoCache: request.noCache, CAVolume: authorities.volume, Operation: operation,
@@ -136,10 +136,11 @@ func (e *Engine) ensureBase(ctx context.Context, request baseRequest, seen *worl
 		}
 		if base.Reuse != "" {
 			result := BuildResult{Image: base.References[0], ID: base.Reuse, Reused: true}
-			if err := e.tagMissing(ctx, base, seen); !errors.Is(err, driver.ErrImageGone) {
+			if err := e.tagMissing(ctx, base, seen); !errors.Is(err, driver.ErrImageGone) || removals == goneAttempts {
 				return result, err
 			}
 			// Somebody has removed it since we looked, as unused.
+			removals++
 			if seen, err = e.observeAndSweep(ctx); err != nil {
 				return BuildResult{}, err
 			}

@@ -260,31 +260,25 @@ func (l *launch) firstStart(ctx context.Context, primary string, c creation, tok
 	if token != "" {
 		return l.setUpAndCommit(ctx, primary, token)
 	}
-	if !l.needsImage(c) {
-		// The name is all that the record needs, and the container need not wait for it.
+	reference := l.plan.Commit.Reference
+	l.onFailure(func(ctx context.Context) error { return l.driver.RemoveImage(ctx, reference) })
+	if !l.needsOwnImage(c) {
+		// The record needs a name alone, which the container need not wait for.
 		return c.image, parallel(
-			func() error { return l.name(ctx, c.image) },
+			func() error { return l.driver.TagImage(ctx, c.image, reference) },
 			func() error { return l.startPrimary(ctx, primary) },
 		)
 	}
 	recorded, err := l.driver.Commit(ctx, primary, l.plan.Commit)
-	l.onFailure(func(ctx context.Context) error { return l.driver.RemoveImage(ctx, l.plan.Commit.Reference) })
 	if err != nil {
 		return "", err
 	}
 	return recorded, l.startPrimary(ctx, primary)
 }
 
-// needsImage tells that the record is to be an image of the instance's own, made
+// needsOwnImage tells that the record is to be an image of the instance's own, made
 // from its container as long as nothing has happened in it: where labels must tell of
 // this instance when its containers are gone, of its published ports above all.
-func (l *launch) needsImage(c creation) bool {
+func (l *launch) needsOwnImage(c creation) bool {
 	return len(l.identity.Publish) > 0 || c.copied || c.temporary
-}
-
-// name makes the image the instance's record, so that the instance exists.
-func (l *launch) name(ctx context.Context, image string) error {
-	reference := l.plan.Commit.Reference
-	l.onFailure(func(ctx context.Context) error { return l.driver.RemoveImage(ctx, reference) })
-	return l.driver.TagImage(ctx, image, reference)
 }

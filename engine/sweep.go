@@ -90,7 +90,8 @@ func (e *Engine) observeAndSweep(ctx context.Context) (*world, error) {
 type GCOptions struct {
 	DryRun bool // only tell what would be removed
 	// Unused also removes the base images that no instance is made from, the
-	// build caches, and the network when no instance is on it.
+	// build caches, and the network when no instance is on it. While an instance is
+	// being made, base images and network stay.
 	Unused bool
 }
 
@@ -143,7 +144,7 @@ func (e *Engine) gc(ctx context.Context, o GCOptions) (GCResult, error) {
 		if o.DryRun {
 			continue
 		}
-		if err := e.destroy(ctx, found); err != nil {
+		if err := e.destroy(ctx, found); err != nil && !errors.Is(err, ErrNoInstance) {
 			return result, err
 		}
 	}
@@ -190,8 +191,12 @@ func (e *Engine) removeUnusedBaseImages(ctx context.Context, w *world, dryRun bo
 		if operation, ok := plan.OperationFromLabels(image.Labels); ok && !e.ended(operation) {
 			continue
 		}
-		// Before each of them: it is about to be used as soon as there is a mark.
+		// Before each of them: from a command's mark on, it is about to be used. What
+		// went before that, the command makes anew (driver.ErrImageGone).
 		if w, err := e.look(ctx); err != nil || w.marked {
+			if err == nil {
+				e.note("base images stay: an instance is being made")
+			}
 			return err
 		}
 		names := image.Tags

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 
 	"github.com/servicepack/svp/engine/driver"
 	"github.com/servicepack/svp/engine/plan"
@@ -30,7 +31,7 @@ func (e *Engine) removeAbandoned(ctx context.Context) error {
 		return err
 	}
 	for _, found := range e.abandoned(seen) {
-		if err := e.destroy(ctx, found); err != nil {
+		if err := e.destroy(ctx, found); err != nil && !errors.Is(err, ErrNoInstance) {
 			return err
 		}
 	}

@@ -75,10 +75,13 @@ func (e *Engine) up(ctx context.Context, o *UpOptions) (UpResult, error) {
 	return e.upDescribed(ctx, *o, opened.Dir, described, seen, reach)
 }
 
+// goneAttempts bounds how often svp begins anew because somebody removes images.
+const goneAttempts = 8
+
 // upDescribed brings up what is there, or makes what is not; when another
 // command is at it, it waits and looks again.
 func (e *Engine) upDescribed(ctx context.Context, o UpOptions, dir *pack.Dir, described pack.Descriptor, seen *world, reach driver.Reach) (UpResult, error) {
-	for {
+	for removals := 0; ; {
 		if found := seen.instance(o.Name); found != nil {
 			result, err := e.upExisting(ctx, o, described, found, seen, reach)
 			if !errors.Is(err, ErrNoInstance) {
@@ -104,8 +107,9 @@ func (e *Engine) upDescribed(ctx context.Context, o UpOptions, dir *pack.Dir, de
 		switch {
 		case errors.Is(err, driver.ErrNameInUse):
 			seen, err = e.awaitInstance(ctx, o.Name)
-		case errors.Is(err, driver.ErrImageGone):
-			// Somebody has removed the base image since we looked, as unused.
+		case errors.Is(err, driver.ErrImageGone) && removals < goneAttempts:
+			// Mostly the base image, which somebody has removed as unused.
+			removals++
 			seen, err = e.observeAndSweep(ctx)
 		default:
 			return result, err

@@ -1,8 +1,10 @@
 package integration
 
 import (
-	"context"
+	"os"
 	"os/exec"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -36,9 +38,8 @@ func TestDockerdUnusedBesideOthers(t *testing.T) {
 // each time.
 func tidyAgainAndAgain(t *testing.T, host *svptest.Suite) (stop func()) {
 	t.Helper()
-	ctx, cancel := context.WithCancel(t.Context())
-	t.Cleanup(cancel)
-	loop := exec.CommandContext(ctx, "sh", "-c", "while svp gc --unused; do :; done")
+	enough := filepath.Join(t.TempDir(), "enough")
+	loop := exec.CommandContext(t.Context(), "sh", "-c", `until [ -e "$0" ]; do svp gc --unused >/dev/null || exit; echo tidied; done`, enough)
 	loop.Env, loop.WaitDelay = host.Environ(t), 5*time.Second
 	output := &svptest.Output{}
 	loop.Stdout, loop.Stderr = output, output
@@ -47,9 +48,11 @@ func tidyAgainAndAgain(t *testing.T, host *svptest.Suite) (stop func()) {
 	}
 	return func() {
 		t.Helper()
-		cancel()
-		if _ = loop.Wait(); ctx.Err() == nil || loop.ProcessState.Exited() {
-			t.Errorf("svp gc --unused: %v: %s", loop.ProcessState, output)
+		if err := os.WriteFile(enough, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := loop.Wait(); err != nil || !strings.Contains(output.String(), "tidied") {
+			t.Errorf("svp gc --unused: %v: %s", err, output)
 		}
 	}
 }

@@ -133,10 +133,7 @@ func (d *Driver) CreateContainer(ctx context.Context, spec driver.ContainerSpec)
 		if strings.Contains(err.Error(), "is already in use") {
 			err = join(driver.ErrNameInUse, err)
 		}
-		if isNoImage(err) {
-			err = join(driver.ErrImageGone, err)
-		}
-		return "", fmt.Errorf("create container %s: %w", spec.Name, conflictAs(patient, driver.ErrNameInUse, err))
+		return "", fmt.Errorf("create container %s: %w", spec.Name, conflictAs(patient, driver.ErrNameInUse, withImageGone(err)))
 	}
 	return created.ID, nil
 }
@@ -304,10 +301,7 @@ func (d *Driver) Commit(ctx context.Context, name string, spec driver.CommitSpec
 		},
 	})
 	if err != nil {
-		if isBeingRemoved(err) {
-			err = join(driver.ErrImageGone, err) // the one that the container was made from
-		}
-		return "", fmt.Errorf("commit container: %w", mapError(ctx, err))
+		return "", fmt.Errorf("commit container: %w", mapError(ctx, withImageGone(err)))
 	}
 	return imageID(response.ID), nil
 }

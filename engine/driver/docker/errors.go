@@ -64,11 +64,6 @@ func justEnded(err error) bool {
 	return err != nil && strings.Contains(err.Error(), "Cannot update container")
 }
 
-// isNoImage tells that what a call names, and what should be an image, is none.
-func isNoImage(err error) bool {
-	return strings.Contains(strings.ToLower(err.Error()), "no such image")
-}
-
 // isOnItsWayOut tells that a call met a container that somebody is removing.
 func isOnItsWayOut(text string) bool {
 	return strings.Contains(text, "is marked for removal") || strings.Contains(text, "which is being removed") ||
@@ -78,7 +73,19 @@ func isOnItsWayOut(text string) bool {
 // isBeingRemoved tells that a call met an image that somebody is removing.
 func isBeingRemoved(err error) bool {
 	text := err.Error()
-	return strings.Contains(text, "layer does not exist") || strings.Contains(text, "failed to get digest")
+	return strings.Contains(text, "layer does not exist") ||
+		strings.Contains(text, "failed to get digest") && strings.Contains(text, "no such file")
+}
+
+// withImageGone lets the error of a call that needs an image tell that there is none,
+// or only a part of one.
+func withImageGone(err error) error {
+	text := strings.ToLower(err.Error())
+	if isBeingRemoved(err) || strings.Contains(text, "no such image") || strings.Contains(text, "image not known") ||
+		strings.Contains(text, "layer not known") || strings.Contains(text, "identifier is not an image") {
+		return join(driver.ErrImageGone, join(driver.ErrNotFound, err))
+	}
+	return err
 }
 
 // isTransport tells that the call itself failed, as when the engine ends in the

@@ -49,3 +49,23 @@ func TestErrorsOfTheEngineAreToldApart(t *testing.T) {
 		t.Errorf("what a cancelled context broke is %v", got)
 	}
 }
+
+// What calls that need an image say when there is none, or when somebody is just
+// removing it.
+func TestImagesThatAreGone(t *testing.T) {
+	for text, want := range map[string]bool{
+		"No such image: sha256:01": true,
+		"failed to get digest sha256:01: open /var/lib/docker/image/overlay2/imagedb/content/sha256/01: no such file or directory": true,
+		"failed to get digest sha256:01: open /var/lib/docker/image/overlay2/imagedb/content/sha256/01: input/output error":        false,
+		"layer does not exist":                   true,
+		"locating image \"01\": layer not known": true,
+		"01: image not known":                    true,
+		"No such container: 01":                  false,
+		"network svp not found":                  false,
+	} {
+		got := withImageGone(errors.New("Error response from daemon: " + text))
+		if errors.Is(got, driver.ErrImageGone) != want || errors.Is(got, driver.ErrNotFound) != want {
+			t.Errorf("%q is %v", text, got)
+		}
+	}
+}

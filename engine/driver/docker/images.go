@@ -192,10 +192,7 @@ func (d *Driver) TagImage(ctx context.Context, source, ref string) error {
 		if isInvalidReference(err) {
 			err = join(driver.ErrInvalidReference, err)
 		}
-		if isNoImage(err) {
-			err = join(driver.ErrImageGone, err)
-		}
-		return fmt.Errorf("tag %s: %w", ref, mapError(patient, err))
+		return fmt.Errorf("tag %s: %w", ref, mapError(patient, withImageGone(err)))
 	}
 	return nil
 }

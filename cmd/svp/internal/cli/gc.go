@@ -29,7 +29,7 @@ func newGCCommand(w *wiring) *command {
 		flags: []urfave.Flag{
 			&urfave.BoolFlag{Name: "dry-run", Destination: &o.DryRun, Usage: "only print what would be removed"},
 			&urfave.BoolFlag{
-				Name: "unused", Destination: &o.Unused, Usage: "remove base images, caches and the network, too, that no instance needs",
+				Name: "unused", Destination: &o.Unused, Usage: "remove base images, also those of svp build, caches and the network, too, that no instance needs",
 			},
 			jsonFlag(&o.json),
 		},
