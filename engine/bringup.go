@@ -16,8 +16,8 @@ import (
 // else has changed meanwhile.
 const bringUpAttempts = 20
 
-// errUnlocked tells that there is something to change of an instance that ran when it
-// was looked at, and was not locked therefore.
+// errUnlocked tells that an instance which ran when it was looked at, and was not
+// locked therefore, is no longer as it was.
 var errUnlocked = errors.New("the instance no longer runs")
 
 // bringing is an instance that is being brought up, as it was seen last.
@@ -25,75 +25,110 @@ type bringing struct {
 	found   *instance
 	seen    *world
 	reach   driver.Reach
-	timeout time.Duration
-	locked  bool // by whoever brings it up, all the time
+	timeout time.Duration // to be ready
+	held    bool          // its lock, all the time, by whoever brings it up
+	restart bool          // what runs is stopped first
+	changed bool          // something was started
 }
 
 // bringUp makes an instance that exists run: it creates the containers that are
 // missing, starts those that do not run, and waits until all are ready. Nothing
 // of the instance is removed when that fails. The error matches ErrNoInstance when
-// another command has destroyed it.
+// another command has destroyed it, and ErrStopped when one has stopped it.
 func (e *Engine) bringUp(ctx context.Context, b bringing) (UpResult, error) {
-	mayRun := !b.locked
+	mayRun := !b.restart
 	for attempt := 1; ; attempt++ {
-		l, changed, err := e.resume(ctx, &b, mayRun)
+		l, err := e.resume(ctx, &b, mayRun)
+		again := e.resumesAgain
 		if err == nil {
-			err = e.awaitReady(ctx, l, &b, changed)
+			err = e.awaitReady(ctx, l, &b)
+			again = e.waitsAgain
 		}
 		if err == nil {
-			return upResult(b.found, l.template, b.reach, false, changed), nil
+			return upResult(b.found, l.template, b.reach, false, b.changed), nil
 		}
-		if attempt == bringUpAttempts || !e.hasChanged(ctx, &b, err) {
+		if attempt == bringUpAttempts || ctx.Err() != nil {
 			return UpResult{}, err
 		}
-		if b.seen, err = e.observe(ctx); err != nil {
+		if err := again(ctx, &b, err); err != nil {
 			return UpResult{}, err
 		}
-		if b.found, err = b.seen.findSame(b.found.identity); err != nil {
-			return UpResult{}, err
-		}
-		mayRun = false
+		mayRun = mayRun && !errors.Is(err, errUnlocked)
 	}
 }
 
 // resume starts what does not run. No other command changes the instance meanwhile;
 // only one that runs, as it mayRun, needs no lock for that.
-func (e *Engine) resume(ctx context.Context, b *bringing, mayRun bool) (l *launch, changed bool, err error) {
-	if b.locked {
+func (e *Engine) resume(ctx context.Context, b *bringing, mayRun bool) (*launch, error) {
+	if b.held {
 		return e.resumeSeen(ctx, b, true)
 	}
 	if mayRun && b.found.isUp() {
-		return e.resumeSeen(ctx, b, false)
+		l, err := e.resumeSeen(ctx, b, false)
+		if err != nil {
+			err = fmt.Errorf("%w: %w", errUnlocked, err)
+		}
+		return l, err
 	}
-	got, err := e.lock(ctx, b.found, b.timeout)
+	held, err := e.lock(ctx, b.found, lockTimeout)
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
-	defer got.unlock(ctx)
-	b.found, b.seen = got.found, got.seen
+	defer held.unlock(ctx)
+	b.found, b.seen = held.found, held.seen
+	if b.restart {
+		if err := e.stopContainers(ctx, b.found); err != nil {
+			return nil, err
+		}
+		b.restart = false
+	}
 	return e.resumeSeen(ctx, b, true)
 }
 
-// hasChanged tells that it was something else which kept the instance from being
-// brought up: another command, or the host, which is still removing what a killed
-// one had begun to remove.
-func (e *Engine) hasChanged(ctx context.Context, b *bringing, cause error) bool {
-	if ctx.Err() != nil {
-		return false
-	}
-	if errors.Is(cause, errUnlocked) || !b.locked && e.isLocked(ctx, b.found.identity) {
-		return true
-	}
+// resumesAgain returns the cause for which the instance could not be started, or nil
+// when something else has changed it, so that it is to be tried again: it no longer
+// runs, or the host is still removing what a killed command had begun to remove.
+func (e *Engine) resumesAgain(ctx context.Context, b *bringing, cause error) error {
+	before := b.found
 	seen, err := e.observe(ctx)
 	if err != nil {
-		return false
+		return cause
 	}
-	now, err := seen.findSame(b.found.identity)
-	if err != nil || b.found.hasVanished(now) {
-		return true
+	if b.found, err = seen.findSame(before.identity); err != nil {
+		return err
+	}
+	b.seen = seen
+	if errors.Is(cause, errUnlocked) || before.hasVanished(b.found) {
+		return nil
 	}
 	isForGood := errors.Is(cause, ErrLostNetwork) || errors.Is(cause, driver.ErrImageGone)
-	return errors.Is(cause, driver.ErrNotFound) && !isForGood && sleep(ctx, pollInterval) == nil
+	if isForGood || !errors.Is(cause, driver.ErrNotFound) {
+		return cause
+	}
+	return sleep(ctx, pollInterval)
+}
+
+// waitsAgain returns the cause for which the instance is not ready, or nil when
+// another command has started it anew, so that it is to be waited for on.
+func (e *Engine) waitsAgain(ctx context.Context, b *bringing, cause error) error {
+	var ended *ScriptError
+	if b.held || !errors.As(cause, &ended) && !errors.Is(cause, driver.ErrNotFound) {
+		return cause
+	}
+	before := b.found
+	held, err := e.lock(ctx, before, lockTimeout)
+	if err != nil {
+		return err
+	}
+	held.unlock(ctx)
+	b.found, b.seen = held.found, held.seen
+	switch {
+	case b.found.state() == StateRunning:
+		return nil
+	case held.waited, before.hasVanished(b.found):
+		return ErrStopped
+	}
+	return cause
 }
 
 // hasVanished tells that a container is gone that was there.
@@ -108,57 +143,56 @@ func (i *instance) isUp() bool {
 	return i.state() == StateRunning && !i.isUnrecorded() && !i.isStale()
 }
 
-func (e *Engine) resumeSeen(ctx context.Context, b *bringing, locked bool) (l *launch, changed bool, err error) {
+func (e *Engine) resumeSeen(ctx context.Context, b *bringing, held bool) (*launch, error) {
 	found := b.found
 	if err := found.checkVolumes(); err != nil {
-		return nil, false, err
+		return nil, err
 	}
 	if err := e.restoreRecord(ctx, found); err != nil {
-		return nil, false, err
+		return nil, err
 	}
 	operation, err := e.newOperation(ctx, b.timeout)
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
 	template, err := e.templateOfInstance(ctx, found, operation)
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
 	if err := e.settle(ctx, found, b.seen); err != nil {
-		return nil, false, err
+		return nil, err
 	}
 	if err := e.removeStale(ctx, found); err != nil {
-		return nil, false, err
+		return nil, err
 	}
 	planned, err := plan.PlanInstance(plan.InstanceInput{
 		Service: found.service, Identity: found.identity, Image: found.image.ID,
 		Base: found.image.Labels[driver.LabelBaseImage], Operation: operation,
 	})
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
-	if l, err = e.newLaunch(ctx, planned, found.service, found.identity); err != nil {
-		return nil, false, err
+	l, err := e.newLaunch(ctx, planned, found.service, found.identity)
+	if err != nil {
+		return nil, err
 	}
-	l.locked, l.operation = locked, operation
+	l.held, l.operation = held, operation
 	if err := l.use(template); err != nil {
-		return nil, false, err
+		return nil, err
 	}
-	changed, err = l.resume(ctx, found)
-	return l, changed, err
+	changed, err := l.resume(ctx, found)
+	b.changed = b.changed || changed
+	if err == nil && changed {
+		found.containers, err = l.containers(ctx)
+	}
+	return l, err
 }
 
-func (e *Engine) awaitReady(ctx context.Context, l *launch, b *bringing, changed bool) (err error) {
+func (e *Engine) awaitReady(ctx context.Context, l *launch, b *bringing) error {
 	if err := l.ready(ctx, b.timeout); err != nil {
 		return err
 	}
-	if err := l.keepRunning(ctx, l.fresh...); err != nil {
-		return err
-	}
-	if changed || len(b.found.containers) == 0 {
-		b.found.containers, err = l.containers(ctx)
-	}
-	return err
+	return l.keepRunning(ctx, l.fresh...)
 }
 
 // checkVolumes refuses to start a service on an empty volume where a full one
@@ -222,7 +256,7 @@ func (l *launch) resume(ctx context.Context, found *instance) (changed bool, err
 				return changed, err
 			}
 		}
-		if stale && !l.locked {
+		if stale && !l.held {
 			return changed, errUnlocked
 		}
 		if stale {
@@ -284,7 +318,7 @@ func (l *launch) resumeContainer(ctx context.Context, found *instance, spec driv
 		if container.State == driver.Running {
 			return false, l.watchExisting(ctx, container.ID, component, isHolder)
 		}
-		if !l.locked {
+		if !l.held {
 			return false, errUnlocked
 		}
 		switch container.State {
@@ -301,7 +335,7 @@ func (l *launch) resumeContainer(ctx context.Context, found *instance, spec driv
 		}
 		return true, l.startExisting(ctx, container.ID, component, isHolder)
 	}
-	if !l.locked {
+	if !l.held {
 		return false, errUnlocked
 	}
 	id, err := l.create(ctx, spec)
@@ -347,7 +381,7 @@ func (l *launch) checkVolumesOf(ctx context.Context, found *instance, container 
 	defer cancel()
 	err = errors.Join(err, l.driver.RemoveContainer(cleanup, container))
 	for _, volume := range empty {
-		err = errors.Join(err, l.driver.RemoveVolume(cleanup, volume.Name))
+		err = errors.Join(err, l.engine.removeReleased(cleanup, volume.Name))
 	}
 	return err
 }
@@ -382,7 +416,7 @@ func (l *launch) watchExisting(ctx context.Context, id, component string, isHold
 	}
 	if container.State == driver.Exited {
 		// It ended since we looked, and would not end another time.
-		if !l.locked {
+		if !l.held {
 			return errUnlocked
 		}
 		return l.start(ctx, id, component)

@@ -200,13 +200,13 @@ func hasTag(images []driver.Image, id, reference string) bool {
 // pollInterval is how often svp looks again at what tells of no change itself.
 const pollInterval = 50 * time.Millisecond
 
-// awaitContainer waits until another command is done with its container, or has
-// died over it, and observes again.
 func (e *Engine) awaitContainer(ctx context.Context, name string) (*world, error) {
 	e.note(fmt.Sprintf("another svp is at work in container %s: waiting for it", name))
 	return e.awaitEnd(ctx, name)
 }
 
+// awaitEnd waits until another command is done with its container, or has died over
+// it, and observes again.
 func (e *Engine) awaitEnd(ctx context.Context, name string) (*world, error) {
 	d, err := e.driver(ctx)
 	if err != nil {

@@ -36,21 +36,22 @@ func (e *Engine) destroyNamed(ctx context.Context, name string) error {
 }
 
 func (e *Engine) destroy(ctx context.Context, found *instance) error {
-	locked, err := e.lock(ctx, found, 0)
+	held, err := e.lock(ctx, found, lockTimeout)
 	if err != nil {
 		return err
 	}
-	err = e.destroyLocked(ctx, locked.found)
-	locked.unlock(ctx)
+	err = e.destroyHeld(ctx, held.found)
+	// Without the lock, which uses the image.
+	held.unlock(ctx)
 	if err != nil {
 		return err
 	}
-	return e.removeImages(ctx, locked.found)
+	return e.removeImages(ctx, held.found)
 }
 
-// destroyLocked removes the instance, which ends with the name of its image.
+// destroyHeld removes the instance, which ends with the name of its image.
 // Whatever uses the image itself, the lock for one, does not keep it from that.
-func (e *Engine) destroyLocked(ctx context.Context, found *instance) error {
+func (e *Engine) destroyHeld(ctx context.Context, found *instance) error {
 	d, err := e.driver(ctx)
 	if err != nil {
 		return err
@@ -61,30 +62,50 @@ func (e *Engine) destroyLocked(ctx context.Context, found *instance) error {
 	if found.isUnrecorded() {
 		return nil
 	}
-	if err := d.TagImage(ctx, found.image.ID, plan.GarbageReference(found.image.ID)); err != nil {
+	if err := d.TagImage(ctx, found.image.ID, found.garbageReference()); err != nil {
 		return err
 	}
 	return d.RemoveImage(ctx, plan.InstanceReference(found.identity.ID, found.identity.Name))
+}
+
+// garbageReference names the image of an instance that is about to go. Others may have
+// been made from the same image, and be about to go, too.
+func (i *instance) garbageReference() string {
+	return plan.GarbageReference(i.image.ID + i.identity.ID)
 }
 
 // releaseTime is how long a host may take to let go of the volumes of a container
 // that is gone.
 const releaseTime = time.Second
 
-// removeContainersAndVolumes removes those of the instance, also what the command
-// that is just making it adds.
+// removeContainersAndVolumes removes those of the instance, also the containers that
+// a command which is just making it adds.
 func (e *Engine) removeContainersAndVolumes(ctx context.Context, found *instance) error {
-	lastSeen := e.now()
 	for {
 		removed, err := e.removeInstanceContainers(ctx, found.identity.ID)
 		if err != nil {
 			return err
 		}
-		if removed > 0 {
-			lastSeen = e.now()
+		for _, volume := range slices.Concat(found.volumes, found.bindings) {
+			if err = e.removeReleased(ctx, volume.Name); err != nil {
+				break
+			}
 		}
-		err = e.removeInstanceVolumes(ctx, found)
-		if !errors.Is(err, driver.ErrInUse) || e.now().Sub(lastSeen) > releaseTime {
+		if removed == 0 || !errors.Is(err, driver.ErrInUse) {
+			return err
+		}
+	}
+}
+
+// removeReleased removes a volume whose containers have just been removed.
+func (e *Engine) removeReleased(ctx context.Context, volume string) error {
+	d, err := e.driver(ctx)
+	if err != nil {
+		return err
+	}
+	for begun := e.now(); ; {
+		err := d.RemoveVolume(ctx, volume)
+		if !errors.Is(err, driver.ErrInUse) || e.now().Sub(begun) > releaseTime {
 			return err
 		}
 		if err := sleep(ctx, pollInterval); err != nil {
@@ -114,19 +135,6 @@ func (e *Engine) removeInstanceContainers(ctx context.Context, id string) (remov
 	return removed, nil
 }
 
-func (e *Engine) removeInstanceVolumes(ctx context.Context, found *instance) error {
-	d, err := e.driver(ctx)
-	if err != nil {
-		return err
-	}
-	for _, volume := range slices.Concat(found.volumes, found.bindings) {
-		if err := d.RemoveVolume(ctx, volume.Name); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // removeImages removes what an instance that is no more was made from: its image,
 // unless that is somebody's by another name, and those from before its updates.
 func (e *Engine) removeImages(ctx context.Context, found *instance) error {
@@ -136,7 +144,7 @@ func (e *Engine) removeImages(ctx context.Context, found *instance) error {
 	}
 	if !found.isUnrecorded() {
 		// Who reads it just now, leaves it to be swept away.
-		if err := ignoreInUse(d.RemoveImage(ctx, plan.GarbageReference(found.image.ID))); err != nil {
+		if err := ignoreInUse(d.RemoveImage(ctx, found.garbageReference())); err != nil {
 			return err
 		}
 	}

@@ -79,6 +79,8 @@ var (
 	ErrInstanceExists = errors.New("an instance of this name exists already")
 	// ErrNotRunning: the instance is there, and does not run.
 	ErrNotRunning = errors.New("the instance is not running")
+	// ErrStopped: another command has stopped the instance meanwhile.
+	ErrStopped = errors.New("another command has stopped the instance meanwhile")
 	// ErrNoScript: the pack does not have the optional script.
 	ErrNoScript = errors.New("the pack has no such script")
 	// ErrNoBinding: the instance has no such consumer.
@@ -139,6 +141,7 @@ var classification = []struct {
 	{ErrPlanFixed, Refused, "make a new instance in the other plan, and bring the data over with svp backup and svp restore"},
 	{ErrInUseExceeds, Refused, "choose a larger plan, or delete data first"},
 	{ErrNotRunning, Refused, "start it with: svp start NAME"},
+	{ErrStopped, Refused, "start it again with: svp start NAME"},
 	{ErrNoScript, Refused, ""},
 	{ErrLostVolume, Refused, "restore the volume under its name, or destroy the instance and restore a backup into a new one"},
 	{ErrLostNetwork, Refused, "make its containers anew, volumes and credentials stay: svp down NAME, then svp start NAME"},
@@ -147,6 +150,7 @@ var classification = []struct {
 	{driver.ErrUnreachableRegistry, Failed, ""},
 	{driver.ErrNoSpace, Failed, "free some space on the container host: svp gc, docker system df"},
 	{driver.ErrPortInUse, Refused, "choose another port with -p HOST:CONTAINER"},
+	{driver.ErrImageGone, Failed, "somebody removes images: try again"},
 	{driver.ErrNotFound, NotFound, ""},
 	{fs.ErrNotExist, NotFound, ""},
 }

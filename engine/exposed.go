@@ -96,7 +96,7 @@ func (e *Engine) imageFiles(ctx context.Context, image string) (io.ReadCloser, e
 	if err != nil {
 		return nil, err
 	}
-	scratch, err := e.createScratch(ctx, "", image, operation)
+	scratch, err := e.createScratch(ctx, "", image, driver.RoleScratch, operation)
 	if err != nil {
 		return nil, err
 	}

@@ -21,12 +21,13 @@ type launch struct {
 	plan     plan.Instance
 	service  plan.Service
 	identity plan.Identity
-	template envvar.Set // the instance's environment
-	// operation is that of what it makes, locked whether it may change an instance
-	// that exists.
+	template envvar.Set  // the instance's environment
+	files    []plan.File // which bring it into a container
+
+	// held tells that no other command changes the instance, which existed, and so
+	// that this one may; operation is that of what it makes.
+	held      bool
 	operation plan.Operation
-	locked    bool
-	files     []plan.File // which bring it into a container
 
 	mu   sync.Mutex
 	undo []func(context.Context) error

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/servicepack/svp/engine/driver"
@@ -12,28 +13,27 @@ import (
 // Start starts a stopped instance, makes its containers anew where they are
 // gone, and waits until it is ready. A zero timeout means DefaultReadyTimeout.
 func (e *Engine) Start(ctx context.Context, name string, timeout time.Duration) (UpResult, error) {
-	result, err := e.startNamed(ctx, name, timeout)
+	ctx, cancel := e.withTimeout(ctx, timeout, DefaultTimeout)
+	defer cancel()
+	result, err := e.startNamed(ctx, name, bringing{timeout: timeout})
 	return result, fail("start", name, causeOf(ctx, err))
 }
 
-func (e *Engine) startNamed(ctx context.Context, name string, timeout time.Duration) (UpResult, error) {
+func (e *Engine) startNamed(ctx context.Context, name string, b bringing) (UpResult, error) {
 	if !plan.ValidInstanceName(name) {
 		return UpResult{}, invalidName(name)
 	}
-	var seen *world
-	var reach driver.Reach
 	err := parallel(
-		func() (err error) { seen, err = e.observeAndSweep(ctx); return err },
-		func() (err error) { reach, err = e.reach(ctx); return err },
+		func() (err error) { b.seen, err = e.observeAndSweep(ctx); return err },
+		func() (err error) { b.reach, err = e.reach(ctx); return err },
 	)
 	if err != nil {
 		return UpResult{}, err
 	}
-	found, err := seen.find(name)
-	if err != nil {
+	if b.found, err = b.seen.find(name); err != nil {
 		return UpResult{}, err
 	}
-	return e.bringUp(ctx, bringing{found: found, seen: seen, reach: reach, timeout: timeout})
+	return e.bringUp(ctx, b)
 }
 
 // Stop stops an instance; its containers, volumes and credentials stay.
@@ -42,7 +42,7 @@ func (e *Engine) Stop(ctx context.Context, name string) error {
 }
 
 // stopContainers stops the components first, all at the same time, and then
-// the holder of their network. What another command has removed has stopped.
+// the holder of their network. What somebody has removed has stopped.
 func (e *Engine) stopContainers(ctx context.Context, found *instance) error {
 	d, err := e.driver(ctx)
 	if err != nil {
@@ -59,6 +59,12 @@ func (e *Engine) stopContainers(ctx context.Context, found *instance) error {
 			return err
 		}
 	}
+	found.containers = slices.Clone(found.containers) // others have it as it was
+	for i, container := range found.containers {
+		if container.State != driver.Created {
+			found.containers[i].State = driver.Exited
+		}
+	}
 	return nil
 }
 
@@ -69,12 +75,12 @@ func ignoreGone(err error) error {
 	return err
 }
 
-// Restart stops an instance and starts it again.
+// Restart stops an instance and starts it again. The timeout is for it to be ready; 0
+// means DefaultReadyTimeout.
 func (e *Engine) Restart(ctx context.Context, name string, timeout time.Duration) (UpResult, error) {
-	if err := e.withLock(ctx, name, e.stopContainers); err != nil {
-		return UpResult{}, fail("restart", name, err)
-	}
-	result, err := e.startNamed(ctx, name, timeout)
+	ctx, cancel := e.withTimeout(ctx, 0, DefaultTimeout)
+	defer cancel()
+	result, err := e.startNamed(ctx, name, bringing{timeout: timeout, restart: true})
 	return result, fail("restart", name, causeOf(ctx, err))
 }
 

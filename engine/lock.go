@@ -11,48 +11,67 @@ import (
 	"github.com/servicepack/svp/engine/plan"
 )
 
-// locked is an instance that no other command changes until it is unlocked, as it
-// is now.
-type locked struct {
+// lockTimeout is after how long a lock counts as abandoned where nobody can see
+// whether its process goes on, as on another machine. No service is waited for under
+// a lock, but by an update.
+const lockTimeout = 5 * time.Minute
+
+// lock keeps other commands from changing an instance.
+type lock struct {
 	engine    *Engine
-	found     *instance
-	seen      *world
 	container string // is there as long as the lock is
+	end       func() // ends its operation
+
+	// found is the instance under the lock, and seen what there was beside it.
+	found *instance
+	seen  *world
+	// waited tells that another command had the lock before.
+	waited bool
 }
 
 // lock waits until no other command is changing the instance, and keeps all others
-// from it. The error matches ErrNoInstance when the instance is gone by then. The
-// limit, of which 0 means DefaultTimeout, is for those on other machines, who cannot
-// see whether this process goes on. No service is waited for under the lock, but by
-// an update: who is tired of waiting can stop it.
-func (e *Engine) lock(ctx context.Context, found *instance, limit time.Duration) (*locked, error) {
-	gone := map[string]bool{}
+// from it. The error matches ErrNoInstance when the instance is gone by then.
+func (e *Engine) lock(ctx context.Context, found *instance, timeout time.Duration) (*lock, error) {
+	waited, gone := false, map[string]bool{}
 	image := found.lockImage()
 	for {
-		got, err := e.tryLock(ctx, found, image, limit)
-		var seen *world
+		held, err := e.tryLock(ctx, found, image, timeout)
 		switch {
+		case err == nil:
+			held.waited = waited
+			return held, nil
 		case errors.Is(err, driver.ErrNameInUse):
-			e.note(fmt.Sprintf("another svp is at work on %s: waiting for it", found.identity.Name))
-			seen, err = e.awaitEnd(ctx, plan.LockContainerName(found.identity.ID))
+			if !waited {
+				e.note(fmt.Sprintf("another svp is at work on %s: waiting for it", found.identity.Name))
+			}
+			waited = true
 		case errors.Is(err, driver.ErrImageGone):
 			gone[image] = true
-			seen, err = e.observe(ctx)
 		default:
-			return got, err
+			return nil, err
 		}
-		if err != nil {
+		var seen *world
+		if seen, err = e.awaitUnlocked(ctx, found.identity); err != nil {
 			return nil, err
 		}
 		if found, err = seen.findSame(found.identity); err != nil {
 			return nil, err
 		}
 		if image = found.lockImage(); gone[image] {
-			if image = seen.anyImage(gone); image == "" {
-				return nil, fmt.Errorf("lock %s: %w", found.identity.Name, driver.ErrImageGone)
-			}
+			image = seen.anyImage(gone)
+		}
+		if image == "" {
+			return nil, fmt.Errorf("lock %s: %w: %w", found.identity.Name, driver.ErrImageGone, driver.ErrNotFound)
 		}
 	}
+}
+
+func (e *Engine) awaitUnlocked(ctx context.Context, identity plan.Identity) (*world, error) {
+	// A host may keep a name from others for a moment when its container is gone.
+	if err := sleep(ctx, pollInterval/5); err != nil {
+		return nil, err
+	}
+	return e.awaitEnd(ctx, plan.LockContainerName(identity.ID))
 }
 
 // lockImage is what the lock is made from, which it needs for nothing else.
@@ -75,30 +94,35 @@ func (w *world) anyImage(except map[string]bool) string {
 
 // tryLock returns an error that matches driver.ErrNameInUse when another command
 // is changing the instance.
-func (e *Engine) tryLock(ctx context.Context, found *instance, image string, limit time.Duration) (*locked, error) {
-	operation, err := e.newOperation(ctx, limit)
+func (e *Engine) tryLock(ctx context.Context, found *instance, image string, timeout time.Duration) (*lock, error) {
+	// The lock outlasts the command's time while what it did is taken back.
+	ownContext, end := context.WithCancel(context.WithoutCancel(ctx))
+	operation, err := e.newOperation(ownContext, timeout)
 	if err != nil {
+		end()
 		return nil, err
 	}
-	container, err := e.createScratch(ctx, plan.LockContainerName(found.identity.ID), image, operation)
+	container, err := e.createScratch(ctx, plan.LockContainerName(found.identity.ID), image, driver.RoleLock, operation)
 	if err != nil {
+		end()
 		return nil, err
 	}
-	got := &locked{engine: e, container: container}
+	held := &lock{engine: e, container: container, end: end}
 	// What others have changed until now, and what none can change from now on.
-	if got.seen, err = e.observe(ctx); err == nil {
-		got.found, err = got.seen.findSame(found.identity)
+	if held.seen, err = e.observe(ctx); err == nil {
+		held.found, err = held.seen.findSame(found.identity)
 	}
 	if err != nil {
-		got.unlock(ctx)
+		held.unlock(ctx)
 		return nil, err
 	}
-	return got, nil
+	return held, nil
 }
 
 // unlock lets others change the instance, also when the operation's context has
 // ended.
-func (l *locked) unlock(ctx context.Context) {
+func (l *lock) unlock(ctx context.Context) {
+	defer l.end()
 	cleanup, cancel := cleanupContext(ctx)
 	defer cancel()
 	d, err := l.engine.driver(cleanup)
@@ -110,17 +134,6 @@ func (l *locked) unlock(ctx context.Context) {
 	}
 }
 
-// isLocked tells that another command is changing the instance.
-func (e *Engine) isLocked(ctx context.Context, identity plan.Identity) bool {
-	d, err := e.driver(ctx)
-	if err != nil {
-		return false
-	}
-	container, err := d.Container(ctx, plan.LockContainerName(identity.ID))
-	operation, ours := plan.OperationFromLabels(container.Labels)
-	return err == nil && ours && !e.ended(operation)
-}
-
 // withLock looks the instance up and changes it.
 func (e *Engine) withLock(ctx context.Context, name string, change func(context.Context, *instance) error) error {
 	ctx, cancel := e.withTimeout(ctx, 0, DefaultTimeout)
@@ -129,10 +142,10 @@ func (e *Engine) withLock(ctx context.Context, name string, change func(context.
 	if err != nil {
 		return causeOf(ctx, err)
 	}
-	got, err := e.lock(ctx, found, 0)
+	held, err := e.lock(ctx, found, lockTimeout)
 	if err != nil {
 		return causeOf(ctx, err)
 	}
-	defer got.unlock(ctx)
-	return causeOf(ctx, change(ctx, got.found))
+	defer held.unlock(ctx)
+	return causeOf(ctx, change(ctx, held.found))
 }

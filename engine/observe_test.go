@@ -130,6 +130,14 @@ func TestWhatIsFoundOnTheHost(t *testing.T) {
 			images: []driver.Image{image}, containers: []driver.Container{container("scratch", endedOperation, driver.RoleScratch)},
 			instances: []string{"shop:"}, leftovers: []string{"scratch"},
 		},
+		"the lock of a command that runs": {
+			images: []driver.Image{image}, containers: []driver.Container{created("lock", runningOperation, driver.RoleLock)},
+			instances: []string{"shop:"},
+		},
+		"the lock of a command that was killed": {
+			images: []driver.Image{image}, containers: []driver.Container{created("lock", endedOperation, driver.RoleLock)},
+			instances: []string{"shop:"}, leftovers: []string{"lock"},
+		},
 		"containers made by hand from images of svp": {
 			images: []driver.Image{image},
 			containers: []driver.Container{

@@ -116,7 +116,7 @@ func (e *Engine) findInstanceImage(ctx context.Context, reference string) (drive
 
 // templateOfImage reads the secrets and the environment out of an instance image.
 func (e *Engine) templateOfImage(ctx context.Context, image string, operation plan.Operation) (template envvar.Set, err error) {
-	scratch, err := e.createScratch(ctx, "", image, operation)
+	scratch, err := e.createScratch(ctx, "", image, driver.RoleScratch, operation)
 	if err != nil {
 		return nil, err
 	}
@@ -124,9 +124,9 @@ func (e *Engine) templateOfImage(ctx context.Context, image string, operation pl
 	return e.templateOf(ctx, scratch)
 }
 
-// createScratch makes a container to read files from; it is never started. It
-// needs no name.
-func (e *Engine) createScratch(ctx context.Context, name, image string, operation plan.Operation) (string, error) {
+// createScratch makes a container to read files from, or a lock; it is never started.
+// To read from, it needs no name.
+func (e *Engine) createScratch(ctx context.Context, name, image, role string, operation plan.Operation) (string, error) {
 	d, err := e.driver(ctx)
 	if err != nil {
 		return "", err
@@ -134,7 +134,7 @@ func (e *Engine) createScratch(ctx context.Context, name, image string, operatio
 	return d.CreateContainer(ctx, driver.ContainerSpec{
 		Name: name, Image: image, Entrypoint: []string{"/bin/true"}, Command: []string{""},
 		Labels: operation.Labels().With(driver.Labels{
-			driver.LabelPhase: driver.PhaseInstance, driver.LabelRole: driver.RoleScratch,
+			driver.LabelPhase: driver.PhaseInstance, driver.LabelRole: role,
 		}),
 	})
 }

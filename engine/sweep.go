@@ -58,7 +58,16 @@ func (e *Engine) removeUnnamed(ctx context.Context, image driver.Image) error {
 	if err != nil {
 		return err
 	}
-	return d.RemoveImage(ctx, garbage)
+	// A destroy that was killed has given it another name of that kind.
+	for _, tag := range append(slices.Clone(image.Tags), garbage) {
+		if plan.IsNamed([]string{tag}) {
+			continue
+		}
+		if err := d.RemoveImage(ctx, tag); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // ignoreInUse leaves what somebody uses to them.
@@ -181,7 +190,7 @@ func (e *Engine) removeUnused(ctx context.Context, w *world, dryRun bool, result
 }
 
 // removeUnusedBaseImages leaves those alone that a running command has just built,
-// and is about to name and use, and all of them while one is making an instance.
+// and is about to name and use.
 func (e *Engine) removeUnusedBaseImages(ctx context.Context, w *world, dryRun bool, result *GCResult) error {
 	d, err := e.driver(ctx)
 	if err != nil {
@@ -191,13 +200,12 @@ func (e *Engine) removeUnusedBaseImages(ctx context.Context, w *world, dryRun bo
 		if operation, ok := plan.OperationFromLabels(image.Labels); ok && !e.ended(operation) {
 			continue
 		}
-		// Before each of them: from a command's mark on, it is about to be used. What
-		// went before that, the command makes anew (driver.ErrImageGone).
-		if w, err := e.look(ctx); err != nil || w.marked {
-			if err == nil {
-				e.note("base images stay: an instance is being made")
-			}
+		unused, err := e.isStillUnused(ctx, image)
+		if err != nil {
 			return err
+		}
+		if !unused {
+			continue
 		}
 		names := image.Tags
 		if len(names) == 0 {
@@ -214,6 +222,20 @@ func (e *Engine) removeUnusedBaseImages(ctx context.Context, w *world, dryRun bo
 		}
 	}
 	return nil
+}
+
+// isStillUnused looks again. From a command's mark on, a base image is about to be
+// used; what went before that, the command makes anew (driver.ErrImageGone).
+func (e *Engine) isStillUnused(ctx context.Context, image driver.Image) (bool, error) {
+	w, err := e.look(ctx)
+	if err != nil {
+		return false, err
+	}
+	if w.marked {
+		e.note(fmt.Sprintf("an instance is being made: base image %s stays", image.ID))
+		return false, nil
+	}
+	return slices.ContainsFunc(w.unusedBaseImages(), func(other driver.Image) bool { return other.ID == image.ID }), nil
 }
 
 func (e *Engine) removeCaches(ctx context.Context, dryRun bool, result *GCResult) error {

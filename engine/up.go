@@ -75,8 +75,9 @@ func (e *Engine) up(ctx context.Context, o *UpOptions) (UpResult, error) {
 	return e.upDescribed(ctx, *o, opened.Dir, described, seen, reach)
 }
 
-// goneAttempts bounds how often svp begins anew because somebody removes images.
-const goneAttempts = 8
+// goneAttempts bounds how often svp begins anew because somebody removes images. What
+// it has built then, svp itself leaves to it.
+const goneAttempts = 3
 
 // upDescribed brings up what is there, or makes what is not; when another
 // command is at it, it waits and looks again.

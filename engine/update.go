@@ -56,19 +56,19 @@ func (e *Engine) update(ctx context.Context, o UpdateOptions) (result UpResult, 
 	if err != nil {
 		return UpResult{}, err
 	}
-	got, err := e.lock(ctx, found, o.Timeout)
+	held, err := e.lock(ctx, found, o.Timeout)
 	if err != nil {
 		return UpResult{}, err
 	}
-	defer got.unlock(ctx)
-	if err := e.restoreRecord(ctx, got.found); err != nil {
+	defer held.unlock(ctx)
+	if err := e.restoreRecord(ctx, held.found); err != nil {
 		return UpResult{}, err
 	}
 	operation, err := e.newOperation(ctx, o.Timeout)
 	if err != nil {
 		return UpResult{}, err
 	}
-	return e.updateLocked(ctx, o, change{found: got.found, reach: reach, timeout: o.Timeout, operation: operation}, got.seen)
+	return e.updateLocked(ctx, o, change{found: held.found, reach: reach, timeout: o.Timeout, operation: operation}, held.seen)
 }
 
 func (e *Engine) updateLocked(ctx context.Context, o UpdateOptions, c change, seen *world) (UpResult, error) {
@@ -172,7 +172,7 @@ type change struct {
 }
 
 func (c change) bringing(seen *world) bringing {
-	return bringing{found: c.found, seen: seen, reach: c.reach, timeout: c.timeout, locked: true}
+	return bringing{found: c.found, seen: seen, reach: c.reach, timeout: c.timeout, held: true}
 }
 
 // change moves the record of the instance to the new plan, which is one step for
@@ -209,7 +209,7 @@ func (e *Engine) recordPlan(ctx context.Context, c change) (recorded driver.Imag
 	if err != nil {
 		return driver.Image{}, err
 	}
-	scratch, err := e.createScratch(ctx, "", c.found.image.ID, c.operation)
+	scratch, err := e.createScratch(ctx, "", c.found.image.ID, driver.RoleScratch, c.operation)
 	if err != nil {
 		return driver.Image{}, err
 	}
@@ -248,7 +248,7 @@ func (e *Engine) putBack(ctx context.Context, before instance) error {
 	if err != nil {
 		return err
 	}
-	found, err := seen.find(before.identity.Name)
+	found, err := seen.findSame(before.identity)
 	if err != nil {
 		return err
 	}
@@ -259,7 +259,7 @@ func (e *Engine) putBack(ctx context.Context, before instance) error {
 	if err != nil {
 		return err
 	}
-	_, err = e.bringUp(ctx, bringing{found: found, seen: seen, reach: reach, locked: true})
+	_, err = e.bringUp(ctx, bringing{found: found, seen: seen, reach: reach, held: true})
 	return err
 }
 

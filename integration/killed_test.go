@@ -309,7 +309,7 @@ func TestGCRemovesHalfMadeNetworks(t *testing.T) {
 // of an instance of that name.
 func TestKilledWhileDestroying(t *testing.T) {
 	t.Parallel()
-	const changes = 8 // more than it asks Docker for
+	const changes = 13 // more than it asks Docker, or Podman, for
 	for moment := range changes {
 		t.Run(fmt.Sprint(moment), func(t *testing.T) {
 			t.Parallel()
@@ -317,8 +317,12 @@ func TestKilledWhileDestroying(t *testing.T) {
 			up(t, pack, name).Require(t, 0)
 			gate, asked := suite.Gate(t), atomic.Int32{}
 			reached, killed := make(chan struct{}), make(chan struct{})
+			var locked atomic.Bool // what it did before was to sweep up after others
 			gate.Intercept(func(r svptest.GateRequest) bool {
-				if r.Method == http.MethodGet || r.Method == http.MethodHead || int(asked.Add(1)) != moment+1 {
+				if strings.Contains(r.Path, "name=svp-lock-") {
+					locked.Store(true)
+				}
+				if !locked.Load() || r.Method == http.MethodGet || int(asked.Add(1)) != moment+1 {
 					return true
 				}
 				close(reached)
@@ -332,11 +336,18 @@ func TestKilledWhileDestroying(t *testing.T) {
 			case <-reached:
 				process.Signal(syscall.SIGKILL)
 				<-ended
+				if moment == changes-1 {
+					t.Errorf("it asks for more than %d changes: raise the number", moment)
+				}
 			case result := <-ended:
 				result.Require(t, 0)
 			}
 			close(killed)
 
+			// The lock of who was killed keeps nobody waiting.
+			if stopped := svp(t, "stop", name); stopped.Status != 0 {
+				complaint(t, stopped, 4, name)
+			}
 			if next := svp(t, "up", pack, name); next.Status != 0 {
 				// Its data is gone.
 				complaint(t, next, 5, name, "a volume of the instance is missing")

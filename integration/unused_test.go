@@ -1,10 +1,12 @@
 package integration
 
 import (
+	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -39,20 +41,23 @@ func TestDockerdUnusedBesideOthers(t *testing.T) {
 func tidyAgainAndAgain(t *testing.T, host *svptest.Suite) (stop func()) {
 	t.Helper()
 	enough := filepath.Join(t.TempDir(), "enough")
-	loop := exec.CommandContext(t.Context(), "sh", "-c", `until [ -e "$0" ]; do svp gc --unused >/dev/null || exit; echo tidied; done`, enough)
+	// Not the test's context: it is waited for in the clean-up.
+	loop := exec.CommandContext(context.Background(),
+		"sh", "-c", `until [ -e "$0" ]; do svp gc --unused >/dev/null || exit; echo tidied; done`, enough)
 	loop.Env, loop.WaitDelay = host.Environ(t), 5*time.Second
 	output := &svptest.Output{}
 	loop.Stdout, loop.Stderr = output, output
 	if err := loop.Start(); err != nil {
 		t.Fatal(err)
 	}
-	return func() {
-		t.Helper()
+	stop = sync.OnceFunc(func() {
 		if err := os.WriteFile(enough, nil, 0o600); err != nil {
-			t.Fatal(err)
+			t.Error(err)
 		}
 		if err := loop.Wait(); err != nil || !strings.Contains(output.String(), "tidied") {
 			t.Errorf("svp gc --unused: %v: %s", err, output)
 		}
-	}
+	})
+	t.Cleanup(stop)
+	return stop
 }

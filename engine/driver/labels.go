@@ -35,7 +35,7 @@ const (
 	// (RFC 3339), for owners on other machines.
 	LabelOperationDeadline = "org.servicepack.operation.deadline"
 	// LabelRole is what a container is for: "build", "setup", "service",
-	// "holder" or "scratch". Images say "image", and so do the containers that
+	// "holder", "scratch" or "lock". Images say "image", and so do the containers that
 	// others make from them, which are not svp's to touch. "making" is on the
 	// volume that marks an instance as half made, "binding" on the empty volume
 	// that records a consumer.
@@ -89,6 +89,7 @@ const (
 	RoleService = "service"
 	RoleHolder  = "holder"
 	RoleScratch = "scratch"
+	RoleLock    = "lock"
 	RoleImage   = "image"
 	RoleMaking  = "making"
 	RoleBinding = "binding"

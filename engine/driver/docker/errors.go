@@ -83,7 +83,7 @@ func withImageGone(err error) error {
 	text := strings.ToLower(err.Error())
 	if isBeingRemoved(err) || strings.Contains(text, "no such image") || strings.Contains(text, "image not known") ||
 		strings.Contains(text, "layer not known") || strings.Contains(text, "identifier is not an image") {
-		return join(driver.ErrImageGone, join(driver.ErrNotFound, err))
+		return join(driver.ErrImageGone, err)
 	}
 	return err
 }

@@ -64,7 +64,7 @@ func TestImagesThatAreGone(t *testing.T) {
 		"network svp not found":                  false,
 	} {
 		got := withImageGone(errors.New("Error response from daemon: " + text))
-		if errors.Is(got, driver.ErrImageGone) != want || errors.Is(got, driver.ErrNotFound) != want {
+		if errors.Is(got, driver.ErrImageGone) != want {
 			t.Errorf("%q is %v", text, got)
 		}
 	}

@@ -24,12 +24,14 @@ func newGCCommand(w *wiring) *command {
 	o := &gcOptions{}
 	return &command{
 		name: "gc", topic: topicHost, summary: "Remove what interrupted commands left behind",
-		details: "Prints what was removed, a line each. Nothing that belongs to an instance is touched.",
+		details: "Prints what was removed, a line each. Nothing that belongs to an instance is touched.\n\n" +
+			"With --unused, base images of which there is no instance go, also those that svp build has named, and build caches " +
+			"and the network when nobody uses them. Base images and network stay while an instance is being made.",
 		example: "svp gc --dry-run\nsvp gc --unused",
 		flags: []urfave.Flag{
 			&urfave.BoolFlag{Name: "dry-run", Destination: &o.DryRun, Usage: "only print what would be removed"},
 			&urfave.BoolFlag{
-				Name: "unused", Destination: &o.Unused, Usage: "remove base images, also those of svp build, caches and the network, too, that no instance needs",
+				Name: "unused", Destination: &o.Unused, Usage: "remove base images, caches and the network, too, that no instance needs",
 			},
 			jsonFlag(&o.json),
 		},
