@@ -42,7 +42,7 @@ func (e *Engine) bringUp(ctx context.Context, b bringing) (UpResult, error) {
 		again := e.resumesAgain
 		if err == nil {
 			err = e.awaitReady(ctx, l, &b)
-			again = e.waitsAgain
+			again = l.waitsAgain
 		}
 		if err == nil {
 			return upResult(b.found, l.template, b.reach, false, b.changed), nil
@@ -109,26 +109,51 @@ func (e *Engine) resumesAgain(ctx context.Context, b *bringing, cause error) err
 }
 
 // waitsAgain returns the cause for which the instance is not ready, or nil when
-// another command has started it anew, so that it is to be waited for on.
-func (e *Engine) waitsAgain(ctx context.Context, b *bringing, cause error) error {
+// another command has started it anew, so that it is to be waited for on. It tells
+// when one has stopped it.
+func (l *launch) waitsAgain(ctx context.Context, b *bringing, cause error) error {
 	var ended *ScriptError
 	if b.held || !errors.As(cause, &ended) && !errors.Is(cause, driver.ErrNotFound) {
 		return cause
 	}
-	before := b.found
-	held, err := e.lock(ctx, before, lockTimeout)
+	seen, err := l.engine.awaitEnd(ctx, plan.LockContainerName(l.identity.ID))
 	if err != nil {
+		return cause
+	}
+	now, err := seen.findSame(l.identity)
+	if errors.Is(err, ErrNoInstance) {
 		return err
 	}
-	held.unlock(ctx)
-	b.found, b.seen = held.found, held.seen
+	if err != nil {
+		return cause
+	}
+	before := b.found
+	b.found, b.seen = now, seen
+	stopped := before.hasVanished(now) || l.isStopped(now)
 	switch {
-	case b.found.state() == StateRunning:
+	case now.state() == StateRunning && !l.isRestarting(ctx, now):
 		return nil
-	case held.waited, before.hasVanished(b.found):
-		return ErrStopped
+	case stopped && now.state() != StateRunning:
+		return fmt.Errorf("%w: %w", ErrStopped, cause)
 	}
 	return cause
+}
+
+// isStopped tells that somebody has stopped a container which the host would have
+// started again if it had ended by itself. That is not so for those that have not been
+// ready yet.
+func (l *launch) isStopped(now *instance) bool {
+	return slices.ContainsFunc(now.containers, func(container driver.Container) bool {
+		return container.State == driver.Exited && !slices.Contains(l.fresh, container.ID)
+	})
+}
+
+// isRestarting tells that the host has started a container again, and not a command.
+func (l *launch) isRestarting(ctx context.Context, now *instance) bool {
+	return slices.ContainsFunc(now.containers, func(container driver.Container) bool {
+		found, err := l.driver.Container(ctx, container.ID)
+		return err == nil && found.Restarts > 0
+	})
 }
 
 // hasVanished tells that a container is gone that was there.
@@ -338,13 +363,16 @@ func (l *launch) resumeContainer(ctx context.Context, found *instance, spec driv
 	if !l.held {
 		return false, errUnlocked
 	}
-	id, err := l.create(ctx, spec)
+	id, err := l.createEmpty(ctx, spec)
 	if errors.Is(err, driver.ErrNameInUse) {
 		// The command that is making the instance made it since we looked.
 		return l.adopt(ctx, spec.Name, component, isHolder)
 	}
 	if err == nil {
 		err = l.checkVolumesOf(ctx, found, id)
+	}
+	if err == nil {
+		err = l.bring(ctx, id)
 	}
 	if err != nil {
 		return false, err

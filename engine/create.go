@@ -261,7 +261,7 @@ func (l *launch) firstStart(ctx context.Context, primary string, c creation, tok
 		return l.setUpAndCommit(ctx, primary, token)
 	}
 	reference := l.plan.Commit.Reference
-	l.onFailure(func(ctx context.Context) error { return l.driver.RemoveImage(ctx, reference) })
+	l.onFailure(func(ctx context.Context) error { return l.engine.removeRecord(ctx, reference) })
 	if !l.needsOwnImage(c) {
 		// The record needs a name alone, which the container need not wait for.
 		return c.image, parallel(

@@ -15,7 +15,7 @@ import (
 // image, which is the record of the instance, goes last, so that a destroy that
 // was interrupted can be repeated.
 func (e *Engine) Destroy(ctx context.Context, name string) error {
-	ctx, cancel := e.withTimeout(ctx, 0, DefaultTimeout)
+	ctx, cancel := context.WithTimeoutCause(ctx, changeTimeout, ErrBusy)
 	defer cancel()
 	return fail("destroy", name, causeOf(ctx, e.destroyNamed(ctx, name)))
 }
@@ -49,29 +49,12 @@ func (e *Engine) destroy(ctx context.Context, found *instance) error {
 	return e.removeImages(ctx, held.found)
 }
 
-// destroyHeld removes the instance, which ends with the name of its image.
-// Whatever uses the image itself, the lock for one, does not keep it from that.
+// destroyHeld removes the instance, which ends with its record.
 func (e *Engine) destroyHeld(ctx context.Context, found *instance) error {
-	d, err := e.driver(ctx)
-	if err != nil {
-		return err
-	}
 	if err := e.removeContainersAndVolumes(ctx, found); err != nil {
 		return err
 	}
-	if found.isUnrecorded() {
-		return nil
-	}
-	if err := d.TagImage(ctx, found.image.ID, found.garbageReference()); err != nil {
-		return err
-	}
-	return d.RemoveImage(ctx, plan.InstanceReference(found.identity.ID, found.identity.Name))
-}
-
-// garbageReference names the image of an instance that is about to go. Others may have
-// been made from the same image, and be about to go, too.
-func (i *instance) garbageReference() string {
-	return plan.GarbageReference(i.image.ID + i.identity.ID)
+	return e.removeRecord(ctx, plan.InstanceReference(found.identity.ID, found.identity.Name))
 }
 
 // releaseTime is how long a host may take to let go of the volumes of a container
@@ -136,23 +119,21 @@ func (e *Engine) removeInstanceContainers(ctx context.Context, id string) (remov
 }
 
 // removeImages removes what an instance that is no more was made from: its image,
-// unless that is somebody's by another name, and those from before its updates.
+// which the lock has used, and those from before its updates.
 func (e *Engine) removeImages(ctx context.Context, found *instance) error {
 	d, err := e.driver(ctx)
 	if err != nil {
 		return err
 	}
-	if !found.isUnrecorded() {
-		// Who reads it just now, leaves it to be swept away.
-		if err := ignoreInUse(d.RemoveImage(ctx, found.garbageReference())); err != nil {
-			return err
-		}
+	garbage := plan.GarbageReference(plan.InstanceReference(found.identity.ID, found.identity.Name))
+	if err := ignoreInUse(d.RemoveImage(ctx, garbage)); err != nil {
+		return err
 	}
 	if err := e.removeFormer(ctx, found.identity.ID); err != nil {
 		return err
 	}
 	for _, tag := range found.image.Tags {
-		if _, _, ours := plan.ParseInstanceReference(tag); !ours {
+		if _, _, ours := plan.ParseInstanceReference(tag); !ours && plan.IsNamed([]string{tag}) {
 			e.note(fmt.Sprintf("image %s, which %s was run from, stays, with its credentials; docker rmi removes it", tag, found.identity.Name))
 		}
 	}

@@ -81,6 +81,8 @@ var (
 	ErrNotRunning = errors.New("the instance is not running")
 	// ErrStopped: another command has stopped the instance meanwhile.
 	ErrStopped = errors.New("another command has stopped the instance meanwhile")
+	// ErrBusy: another command has been changing the instance for too long.
+	ErrBusy = errors.New("another svp is still at work on the instance")
 	// ErrNoScript: the pack does not have the optional script.
 	ErrNoScript = errors.New("the pack has no such script")
 	// ErrNoBinding: the instance has no such consumer.
@@ -141,6 +143,7 @@ var classification = []struct {
 	{ErrPlanFixed, Refused, "make a new instance in the other plan, and bring the data over with svp backup and svp restore"},
 	{ErrInUseExceeds, Refused, "choose a larger plan, or delete data first"},
 	{ErrNotRunning, Refused, "start it with: svp start NAME"},
+	{ErrBusy, Refused, "docker ps -a --filter name=svp-lock- shows since when"},
 	{ErrStopped, Refused, "start it again with: svp start NAME"},
 	{ErrNoScript, Refused, ""},
 	{ErrLostVolume, Refused, "restore the volume under its name, or destroy the instance and restore a backup into a new one"},

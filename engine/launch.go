@@ -270,7 +270,12 @@ func (l *launch) commit(ctx context.Context, container string) (image string, er
 	if err != nil {
 		return "", err
 	}
-	l.onFailure(func(ctx context.Context) error { return l.driver.RemoveImage(ctx, image) })
+	l.onFailure(func(ctx context.Context) error {
+		if err := l.engine.removeRecord(ctx, l.plan.Commit.Reference); err != nil {
+			return err
+		}
+		return ignoreInUse(l.driver.RemoveImage(ctx, image))
+	})
 	return image, l.driver.TagImage(ctx, image, l.plan.Commit.Reference)
 }
 

@@ -11,7 +11,8 @@ import (
 )
 
 // Start starts a stopped instance, makes its containers anew where they are
-// gone, and waits until it is ready. A zero timeout means DefaultReadyTimeout.
+// gone, and waits until it is ready. The timeout bounds all of that; 0 means
+// DefaultReadyTimeout for it to be ready.
 func (e *Engine) Start(ctx context.Context, name string, timeout time.Duration) (UpResult, error) {
 	ctx, cancel := e.withTimeout(ctx, timeout, DefaultTimeout)
 	defer cancel()
@@ -78,7 +79,7 @@ func ignoreGone(err error) error {
 // Restart stops an instance and starts it again. The timeout is for it to be ready; 0
 // means DefaultReadyTimeout.
 func (e *Engine) Restart(ctx context.Context, name string, timeout time.Duration) (UpResult, error) {
-	ctx, cancel := e.withTimeout(ctx, 0, DefaultTimeout)
+	ctx, cancel := context.WithTimeoutCause(ctx, changeTimeout+timeout, ErrBusy)
 	defer cancel()
 	result, err := e.startNamed(ctx, name, bringing{timeout: timeout, restart: true})
 	return result, fail("restart", name, causeOf(ctx, err))

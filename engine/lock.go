@@ -11,22 +11,25 @@ import (
 	"github.com/servicepack/svp/engine/plan"
 )
 
-// lockTimeout is after how long a lock counts as abandoned where nobody can see
-// whether its process goes on, as on another machine. No service is waited for under
-// a lock, but by an update.
+// lockTimeout is what a command may take to change an instance. After that, and what
+// it may take to clean up, its lock counts as abandoned where nobody can see whether
+// its process goes on, as on another machine. No service is waited for under a lock,
+// but by an update.
 const lockTimeout = 5 * time.Minute
+
+// changeTimeout bounds commands that the user can give no limit. It is longer than the
+// lock of an update can last that was killed on another machine.
+const changeTimeout = DefaultTimeout + operationMargin + lockTimeout
 
 // lock keeps other commands from changing an instance.
 type lock struct {
 	engine    *Engine
-	container string // is there as long as the lock is
+	container string // is there as long as the lock is; empty where none could be made
 	end       func() // ends its operation
 
 	// found is the instance under the lock, and seen what there was beside it.
 	found *instance
 	seen  *world
-	// waited tells that another command had the lock before.
-	waited bool
 }
 
 // lock waits until no other command is changing the instance, and keeps all others
@@ -38,7 +41,6 @@ func (e *Engine) lock(ctx context.Context, found *instance, timeout time.Duratio
 		held, err := e.tryLock(ctx, found, image, timeout)
 		switch {
 		case err == nil:
-			held.waited = waited
 			return held, nil
 		case errors.Is(err, driver.ErrNameInUse):
 			if !waited {
@@ -47,6 +49,8 @@ func (e *Engine) lock(ctx context.Context, found *instance, timeout time.Duratio
 			waited = true
 		case errors.Is(err, driver.ErrImageGone):
 			gone[image] = true
+		case errors.Is(err, driver.ErrNoSpace):
+			return e.withoutLock(ctx, found, err)
 		default:
 			return nil, err
 		}
@@ -61,9 +65,21 @@ func (e *Engine) lock(ctx context.Context, found *instance, timeout time.Duratio
 			image = seen.anyImage(gone)
 		}
 		if image == "" {
-			return nil, fmt.Errorf("lock %s: %w: %w", found.identity.Name, driver.ErrImageGone, driver.ErrNotFound)
+			return e.withoutLock(ctx, found, driver.ErrImageGone)
 		}
 	}
+}
+
+// withoutLock is for an instance that cannot be locked: what frees space, or removes
+// what is broken, must not depend on making something.
+func (e *Engine) withoutLock(ctx context.Context, found *instance, cause error) (*lock, error) {
+	e.warn(fmt.Sprintf("other commands are not kept from changing %s at the same time: %v", found.identity.Name, cause))
+	seen, err := e.awaitUnlocked(ctx, found.identity)
+	if err != nil {
+		return nil, err
+	}
+	now, err := seen.findSame(found.identity)
+	return &lock{engine: e, end: func() {}, found: now, seen: seen}, err
 }
 
 func (e *Engine) awaitUnlocked(ctx context.Context, identity plan.Identity) (*world, error) {
@@ -123,6 +139,9 @@ func (e *Engine) tryLock(ctx context.Context, found *instance, image string, tim
 // ended.
 func (l *lock) unlock(ctx context.Context) {
 	defer l.end()
+	if l.container == "" {
+		return
+	}
 	cleanup, cancel := cleanupContext(ctx)
 	defer cancel()
 	d, err := l.engine.driver(cleanup)
@@ -136,7 +155,7 @@ func (l *lock) unlock(ctx context.Context) {
 
 // withLock looks the instance up and changes it.
 func (e *Engine) withLock(ctx context.Context, name string, change func(context.Context, *instance) error) error {
-	ctx, cancel := e.withTimeout(ctx, 0, DefaultTimeout)
+	ctx, cancel := context.WithTimeoutCause(ctx, changeTimeout, ErrBusy)
 	defer cancel()
 	found, err := e.lookUp(ctx, name)
 	if err != nil {

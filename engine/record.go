@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/servicepack/svp/engine/driver"
@@ -44,4 +45,26 @@ func (e *Engine) restoreRecord(ctx context.Context, found *instance) error {
 	}
 	found.image.ID, err = d.Commit(ctx, primary.ID, planned.Commit)
 	return err
+}
+
+// removeRecord removes the name of an instance's image, with which the instance ends,
+// and the image, unless somebody else has named it. Whatever uses the image, a lock for
+// one, does not keep it from losing the name; the sweep removes it later then.
+func (e *Engine) removeRecord(ctx context.Context, reference string) error {
+	d, err := e.driver(ctx)
+	if err != nil {
+		return err
+	}
+	garbage := plan.GarbageReference(reference)
+	err = d.TagImage(ctx, reference, garbage)
+	if errors.Is(err, driver.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if err := d.RemoveImage(ctx, reference); err != nil {
+		return err
+	}
+	return ignoreInUse(d.RemoveImage(ctx, garbage))
 }

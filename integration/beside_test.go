@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -143,11 +144,32 @@ func TestStoppedWhileItIsWaitedFor(t *testing.T) {
 		waiting := suite.Start(t, svptest.Call{Args: []string{"start", name}})
 		eventually(t, time.Minute, "it is waited for", func() bool { return strings.Contains(waiting.Stderr(), "ready "+name+" started") })
 		svp(t, verb, name).Require(t, 0)
-		if result := waiting.Wait(); result.Status == 0 || result.Status == 6 {
-			t.Errorf("%s: who waited says: %s", verb, result)
-		}
+		failure(t, waiting.Wait(), 5, "another command has stopped the instance")
 		if state := field(t, svp(t, "info", name, "--json"), "state"); state == "running" {
 			t.Errorf("after %s it is %s", verb, state)
 		}
 	}
+}
+
+// What an interrupted command takes back goes, also while another one has locked it.
+func TestInterruptedWhileItIsLocked(t *testing.T) {
+	t.Parallel()
+	pack, name := tinyPack(t, map[string]string{
+		"bin/query":  query("version) echo 1 ;; secrets) echo TOKEN ;; volumes) echo /srv/tiny ;;")["bin/query"],
+		"bin/health": "#!/bin/sh\nexit 1\n",
+	}), newName(t)
+	suite.DestroyAfter(t, name)
+	maker := suite.Start(t, svptest.Call{Args: []string{"up", pack, name}})
+	eventually(t, time.Minute, "it is waited for", func() bool { return strings.Contains(maker.Stderr(), "ready "+name+" started") })
+	gate := suite.Gate(t)
+	reached, release := gate.Hold(asks(http.MethodPost, "/stop"))
+	defer release()
+	stopper := suite.Start(t, svptest.Call{Args: []string{"stop", name}, Env: []string{"DOCKER_HOST=" + gate.Endpoint()}})
+	<-reached
+	maker.Signal(syscall.SIGINT)
+	maker.Wait().Require(t, 130)
+	release()
+	stopper.Wait()
+	svp(t, "gc").Require(t, 0)
+	nothingLeft(t, pack, name, "base")
 }

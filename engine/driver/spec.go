@@ -59,6 +59,8 @@ type Container struct {
 	Started   time.Time
 	Address   netip.Addr // on its network; invalid where it has none
 	Published []PublishedPort
+	// Restarts is how often the host has started it again since somebody did.
+	Restarts int
 	// Process is the number that its first process has on the host; 0 while it
 	// does not run.
 	Process int

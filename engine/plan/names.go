@@ -34,8 +34,8 @@ func BaseReference(packName, digest, osImage string) string {
 
 // GarbageReference names an image that is about to be removed. An image that is
 // removed by its only name goes, and one that somebody has named meanwhile stays;
-// by its id it would go in either case. The text is the image's id, and whatever else
-// tells one name from the other.
+// by its id it would go in either case. The text is the image's id, or the name that
+// it loses.
 func GarbageReference(text string) string { return GarbageRepository + ":" + short(text) }
 
 // IsNamed tells whether one of the references is a name to last.

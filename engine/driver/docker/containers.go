@@ -23,7 +23,7 @@ func (d *Driver) Container(ctx context.Context, name string) (driver.Container, 
 	found := driver.Container{
 		ID: inspect.ID, Name: strings.TrimPrefix(inspect.Name, "/"), Image: imageID(inspect.Image),
 		Labels: inspect.Config.Labels, State: state(inspect.State.Status), ExitCode: inspect.State.ExitCode,
-		Process: inspect.State.Pid,
+		Process: inspect.State.Pid, Restarts: inspect.RestartCount,
 	}
 	// An engine leaves the zero time, or a text that is none, where nothing happened yet.
 	found.Created, _ = time.Parse(time.RFC3339Nano, inspect.Created)
@@ -51,7 +51,7 @@ func (d *Driver) ContainerText(ctx context.Context, name string) ([]byte, error)
 }
 
 // Containers lists the containers that carry all the labels. Exit codes, times
-// of start and processes are only known to Container.
+// of start, restarts and processes are only known to Container.
 func (d *Driver) Containers(ctx context.Context, labels driver.Labels) ([]driver.Container, error) {
 	summaries, err := steadily(ctx, func() ([]container.Summary, error) {
 		return d.client.ContainerList(ctx, container.ListOptions{All: true, Filters: labelFilters(labels)})
