@@ -18,7 +18,7 @@ const bringUpAttempts = 20
 
 // errUnlocked tells that an instance which ran when it was looked at, and was not
 // locked therefore, is no longer as it was.
-var errUnlocked = errors.New("the instance no longer runs")
+var errUnlocked = errors.New("look at the instance that runs")
 
 // bringing is an instance that is being brought up, as it was seen last.
 type bringing struct {
