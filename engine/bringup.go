@@ -257,10 +257,11 @@ func (e *Engine) settle(ctx context.Context, found *instance, seen *world) error
 	return err
 }
 
-// templateOfInstance reads the environment from a container where there is one,
-// else from the image.
+// templateOfInstance reads the environment from a container where there is one that
+// stays, else from the image. One of a plan that was given up may end and start again
+// all the time, and Podman cannot read it then.
 func (e *Engine) templateOfInstance(ctx context.Context, found *instance, operation plan.Operation) (envvar.Set, error) {
-	if len(found.containers) > 0 {
+	if len(found.containers) > 0 && !found.isStale() {
 		return e.templateOf(ctx, found.containers[0].ID)
 	}
 	return e.templateOfImage(ctx, found.image.ID, operation)

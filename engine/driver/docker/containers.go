@@ -148,7 +148,10 @@ func (d *Driver) CopyTo(ctx context.Context, name, path string, content io.Reade
 
 // CopyFrom returns a tar stream of the path in the container.
 func (d *Driver) CopyFrom(ctx context.Context, name, path string) (io.ReadCloser, error) {
-	stream, _, err := d.client.CopyFromContainer(ctx, name, path)
+	stream, err := retry(ctx, endedWhileRead, func() (io.ReadCloser, error) {
+		stream, _, err := d.client.CopyFromContainer(ctx, name, path)
+		return stream, err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("copy %s from container: %w", path, mapError(ctx, err))
 	}

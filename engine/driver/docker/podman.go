@@ -155,6 +155,12 @@ func vanished(err error) bool {
 		strings.Contains(text, "size is not known") || strings.Contains(text, "identifier is not an image")
 }
 
+// endedWhileRead tells that a container ended when Podman was about to read a file of
+// it, as one does that is started again and again. It can be read when it has ended.
+func endedWhileRead(err error) bool {
+	return err != nil && strings.Contains(err.Error(), "/ns/mnt: no such file or directory")
+}
+
 // steadily looks again when something vanished on the way: what concerns many
 // things must not fail for one of them.
 func steadily[T any](ctx context.Context, look func() (T, error)) (T, error) {
