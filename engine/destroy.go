@@ -54,7 +54,7 @@ func (e *Engine) destroyHeld(ctx context.Context, found *instance) error {
 	if err := e.removeContainersAndVolumes(ctx, found); err != nil {
 		return err
 	}
-	return e.removeRecord(ctx, plan.InstanceReference(found.identity.ID, found.identity.Name))
+	return e.removeRecord(ctx, found.reference())
 }
 
 // releaseTime is how long a host may take to let go of the volumes of a container
@@ -103,11 +103,10 @@ func (e *Engine) removeInstanceContainers(ctx context.Context, id string) (remov
 	if err != nil {
 		return 0, err
 	}
-	containers, err := d.Containers(ctx, driver.Labels{driver.LabelInstanceID: id})
+	containers, err := e.containersOf(ctx, id)
 	if err != nil {
 		return 0, err
 	}
-	containers = slices.DeleteFunc(containers, func(container driver.Container) bool { return !isLasting(container) })
 	holdersLast(containers)
 	for _, container := range containers {
 		if err := d.RemoveContainer(ctx, container.ID); err != nil {
@@ -125,7 +124,7 @@ func (e *Engine) removeImages(ctx context.Context, found *instance) error {
 	if err != nil {
 		return err
 	}
-	garbage := plan.GarbageReference(plan.InstanceReference(found.identity.ID, found.identity.Name))
+	garbage := plan.GarbageReference(found.reference())
 	if err := ignoreInUse(d.RemoveImage(ctx, garbage)); err != nil {
 		return err
 	}

@@ -106,7 +106,7 @@ func (i *instance) public() Instance {
 		Name: i.identity.Name, ID: i.identity.ID, State: i.state(),
 		Pack: i.service.Pack, PackVersion: i.service.Version, PackDigest: i.service.Digest,
 		Contract: strconv.Itoa(i.service.Contract), Plan: i.service.Plan,
-		Image: plan.InstanceReference(i.identity.ID, i.identity.Name), Network: i.identity.Network,
+		Image: i.reference(), Network: i.identity.Network,
 		Ports: []string{}, Published: []string{}, Components: []Component{}, Volumes: []Volume{},
 		Created: i.created(),
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"sync"
 
 	"github.com/servicepack/svp/engine/driver"
@@ -303,8 +302,7 @@ func (l *launch) containerIDs(primary string) []string {
 
 // containers are those of the instance, as they are now.
 func (l *launch) containers(ctx context.Context) ([]driver.Container, error) {
-	containers, err := l.driver.Containers(ctx, driver.Labels{driver.LabelInstanceID: l.identity.ID})
-	return slices.DeleteFunc(containers, func(container driver.Container) bool { return !isLasting(container) }), err
+	return l.engine.containersOf(ctx, l.identity.ID)
 }
 
 // isTaken tells that what was chosen for an instance has meanwhile been taken, or

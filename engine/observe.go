@@ -275,6 +275,17 @@ func isLasting(container driver.Container) bool {
 	return role == driver.RoleService || role == driver.RoleHolder
 }
 
+// containersOf are those that make up the instance, as they are now. Others have its
+// label, too: the lock has it from the image.
+func (e *Engine) containersOf(ctx context.Context, id string) ([]driver.Container, error) {
+	d, err := e.driver(ctx)
+	if err != nil {
+		return nil, err
+	}
+	containers, err := d.Containers(ctx, driver.Labels{driver.LabelInstanceID: id})
+	return slices.DeleteFunc(containers, func(container driver.Container) bool { return !isLasting(container) }), err
+}
+
 func (w *world) addContainer(container driver.Container, byID map[string]*instance, ended, marked map[string]bool) {
 	id := container.Labels[driver.LabelInstanceID]
 	if isMadeByHand(container) || w.isUnreadable(id) {

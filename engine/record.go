@@ -22,6 +22,9 @@ func unrecorded(container driver.Container) (*instance, error) {
 	return found, nil
 }
 
+// reference is the name of the instance's image, which makes that its record.
+func (i *instance) reference() string { return plan.InstanceReference(i.identity.ID, i.identity.Name) }
+
 func (i *instance) isUnrecorded() bool { return i.image.ID == "" }
 
 // restoreRecord makes the image of an instance anew where it is gone, from the

@@ -171,7 +171,7 @@ func (r *GCResult) add(found *instance) {
 	for _, volume := range slices.Concat(found.volumes, found.bindings) {
 		r.Volumes = append(r.Volumes, volume.Name)
 	}
-	r.Images = append(r.Images, plan.InstanceReference(found.identity.ID, found.identity.Name))
+	r.Images = append(r.Images, found.reference())
 }
 
 func (e *Engine) warnOfOrphan(volume driver.Volume) {

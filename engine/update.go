@@ -241,7 +241,7 @@ func (e *Engine) putBack(ctx context.Context, before instance) error {
 	if err != nil {
 		return err
 	}
-	if err := d.TagImage(ctx, before.image.ID, plan.InstanceReference(before.identity.ID, before.identity.Name)); err != nil {
+	if err := d.TagImage(ctx, before.image.ID, before.reference()); err != nil {
 		return err
 	}
 	seen, err := e.observe(ctx)

@@ -173,3 +173,48 @@ func TestInterruptedWhileItIsLocked(t *testing.T) {
 	svp(t, "gc").Require(t, 0)
 	nothingLeft(t, pack, name, "base")
 }
+
+// A script whose instance ends under it has not failed by itself, and whoever ran it is
+// told.
+func TestEndedWhileAScriptRuns(t *testing.T) {
+	t.Parallel()
+	pack, name := tinyPack(t, nil), newName(t)
+	suite.DestroyAfter(t, name)
+	for _, verb := range []string{"stop", "down"} {
+		svp(t, "up", pack, name).Require(t, 0)
+		script := suite.Start(t, svptest.Call{Args: []string{"shell", name, "--", "sh", "-c", "echo begun; sleep 1000"}})
+		eventually(t, time.Minute, "the script runs", func() bool { return strings.Contains(script.Stdout(), "begun") })
+		svp(t, verb, name).Require(t, 0)
+		failure(t, script.Wait(), 125, "it ended while the script ran")
+	}
+}
+
+// A volume that somebody removes in the last moment is not replaced by an empty one.
+func TestVolumeRemovedWhileItStarts(t *testing.T) {
+	t.Parallel()
+	pack, name := tinyPack(t, withVolume), newName(t)
+	up(t, pack, name).Require(t, 0)
+	info := svp(t, "info", name, "--json")
+	svp(t, "down", name).Require(t, 0)
+	gate := suite.Gate(t)
+	reached, release := gate.Hold(asks(http.MethodPost, "/containers/create?", "name=svp-"+name))
+	defer release()
+	starter := suite.Start(t, svptest.Call{Args: []string{"start", name}, Env: []string{"DOCKER_HOST=" + gate.Endpoint()}})
+	<-reached
+	volumes := func() (names []string) {
+		for _, object := range suite.List(t, name) {
+			if object.Kind == "volume" && strings.Contains(object.Name, field(t, info, "id")) {
+				names = append(names, object.Name)
+			}
+		}
+		return names
+	}
+	for _, volume := range volumes() {
+		change(t, suite.Host.API.VolumeRemove(t.Context(), volume, false))
+	}
+	release()
+	failure(t, starter.Wait(), 5, "a volume of the instance is missing")
+	if left := volumes(); len(left) > 0 {
+		t.Errorf("an empty volume stays: %v", left)
+	}
+}

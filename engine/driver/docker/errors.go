@@ -51,7 +51,7 @@ func mapError(ctx context.Context, err error) error {
 		return join(driver.ErrNoSpace, err)
 	case networkGone().MatchString(text):
 		return join(driver.ErrNetworkGone, join(driver.ErrNotFound, err))
-	case errdefs.IsNotFound(err), vanished(err), isBeingRemoved(err), isOnItsWayOut(text):
+	case errdefs.IsNotFound(err), vanished(err), isBeingRemoved(text), isOnItsWayOut(text):
 		return join(driver.ErrNotFound, err)
 	}
 	return err
@@ -71,8 +71,7 @@ func isOnItsWayOut(text string) bool {
 }
 
 // isBeingRemoved tells that a call met an image that somebody is removing.
-func isBeingRemoved(err error) bool {
-	text := err.Error()
+func isBeingRemoved(text string) bool {
 	return strings.Contains(text, "layer does not exist") ||
 		strings.Contains(text, "failed to get digest") && strings.Contains(text, "no such file")
 }
@@ -80,9 +79,8 @@ func isBeingRemoved(err error) bool {
 // withImageGone lets the error of a call that needs an image tell that there is none,
 // or only a part of one.
 func withImageGone(err error) error {
-	text := strings.ToLower(err.Error())
-	if isBeingRemoved(err) || strings.Contains(text, "no such image") || strings.Contains(text, "image not known") ||
-		strings.Contains(text, "layer not known") || strings.Contains(text, "identifier is not an image") {
+	text := err.Error()
+	if isBeingRemoved(text) || isUnknownImage(text) || strings.Contains(strings.ToLower(text), "no such image") {
 		return join(driver.ErrImageGone, err)
 	}
 	return err

@@ -143,15 +143,19 @@ func jsonArray(words []string) (string, error) {
 }
 
 // vanished tells that somebody else removed a thing while Podman looked at it,
-// which it takes for a failure of its own. The last three are of an image of which
-// a part is gone already.
+// which it takes for a failure of its own.
 func vanished(err error) bool {
 	if err == nil || errdefs.IsNotFound(err) {
 		return false
 	}
 	text := err.Error()
-	return strings.Contains(text, "no such container") || strings.Contains(text, "image not known") ||
-		strings.Contains(text, "no such volume") || strings.Contains(text, "layer not known") ||
+	return strings.Contains(text, "no such container") || strings.Contains(text, "no such volume") || isUnknownImage(text)
+}
+
+// isUnknownImage tells that Podman met no image, or one of which a part is gone
+// already.
+func isUnknownImage(text string) bool {
+	return strings.Contains(text, "image not known") || strings.Contains(text, "layer not known") ||
 		strings.Contains(text, "size is not known") || strings.Contains(text, "identifier is not an image")
 }
 
