@@ -54,6 +54,12 @@ func TestExampleNATS(t *testing.T) {
 	if stats := svp(t, "extra", name, "stats").Require(t, 0); !strings.Contains(stats.Stdout, `"connections"`) {
 		t.Errorf("stats: %s", stats)
 	}
+
+	// Who is told of a login can use it: a server that did not take it over is no success.
+	svp(t, "shell", name, "--", "bash", "-c", "echo '}}' >> etc/nats.conf").Require(t, 0)
+	if unread := svp(t, "bind", name, "late"); unread.Status == 0 || !strings.Contains(unread.Stderr, "did not read /run/nats/nats.conf again") {
+		t.Errorf("bound to a server that cannot read its configuration: %s", unread)
+	}
 }
 
 func connectNATS(t *testing.T, url string) *nats.Conn {

@@ -28,8 +28,36 @@ write_config() {
     mv "$config.new" "$config"
 }
 
-# reload lets the server take the configuration over: who is no user any more is
-# disconnected.
+# reload lets the server take the configuration over, and returns when it has: who is
+# no user any more is disconnected, and who is one now can log in. Whoever calls it has
+# the lock of the bindings, for another's reload would be taken for this one's.
 reload() {
+    local before deadline=$((SECONDS + 10))
+    config_load_time || {
+        echo 'the server does not answer on port 8222' >&2
+        return 1
+    }
+    before=$loaded
     kill -HUP "$(< /run/nats/nats.pid)"
+    until config_load_time && [ "$loaded" != "$before" ]; do
+        ((SECONDS < deadline)) || {
+            echo "the server did not read $config again; its log tells why" >&2
+            return 1
+        }
+        sleep 0.02
+    done
+}
+
+# config_load_time sets loaded to when the server read its configuration last, as its
+# monitoring tells.
+config_load_time() {
+    local line
+    loaded=''
+    { exec 3<> /dev/tcp/127.0.0.1/8222; } 2> /dev/null || return 1
+    printf 'GET /varz HTTP/1.0\r\n\r\n' >&3
+    while IFS= read -r -t 5 line <&3; do
+        [[ $line != *'"config_load_time"'* ]] || loaded=$line
+    done
+    exec 3>&-
+    [ -n "$loaded" ]
 }
