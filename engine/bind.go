@@ -218,42 +218,46 @@ func (e *Engine) unbind(ctx context.Context, name, consumer string) error {
 	if record == nil {
 		return fmt.Errorf("%w: %s", ErrNoBinding, consumer)
 	}
-	dropLogin, err := e.loginDropper(ctx, found, consumer)
-	if err != nil {
-		return err
-	}
-	if err := dropLogin(); err != nil {
-		return err
-	}
 	d, err := e.driver(ctx)
 	if err != nil {
 		return err
 	}
-	if err := d.RemoveVolume(ctx, record.Name); err != nil {
+	forget := func() error { return d.RemoveVolume(ctx, record.Name) }
+	if found.service.Has(pack.ScriptUnbind) {
+		return e.dropLogin(ctx, found, consumer, forget)
+	}
+	if found.service.Has(pack.ScriptBind) {
+		e.warn(fmt.Sprintf("pack %s has no bin/unbind: the login of %s stays", found.service.Pack, consumer))
+	} else {
+		e.warn(fmt.Sprintf("%s had the credentials of the instance itself, and still has them", consumer))
+	}
+	return forget()
+}
+
+// dropLogin lets the pack take the consumer's login away, and forgets the consumer.
+func (e *Engine) dropLogin(ctx context.Context, found *instance, consumer string, forget func() error) (err error) {
+	container, err := found.forHooks()
+	if err != nil {
+		return err
+	}
+	own, err := e.templateNow(ctx, found)
+	if err != nil {
+		return err
+	}
+	step := e.beginPhase(pack.ScriptUnbind, found.identity.Name, own)
+	defer func() { err = step.end(err) }()
+	drop := func() error {
+		return e.hookIn(ctx, container, []string{"bin/" + pack.ScriptUnbind, consumer}, Streams{Out: io.Discard, Err: step})
+	}
+	if err := drop(); err != nil {
+		return err
+	}
+	if err := forget(); err != nil {
 		return err
 	}
 	// A bind that ran at the same time may have made the login after it was
 	// dropped, and have seen the record before it was removed.
-	return dropLogin()
-}
-
-// loginDropper returns what takes the consumer's login away, where the pack can.
-func (e *Engine) loginDropper(ctx context.Context, found *instance, consumer string) (drop func() error, err error) {
-	if !found.service.Has(pack.ScriptUnbind) {
-		if found.service.Has(pack.ScriptBind) {
-			e.warn(fmt.Sprintf("pack %s has no bin/unbind: the login of %s stays", found.service.Pack, consumer))
-		} else {
-			e.warn(fmt.Sprintf("%s had the credentials of the instance itself, and still has them", consumer))
-		}
-		return func() error { return nil }, nil
-	}
-	own, err := e.templateNow(ctx, found)
-	if err != nil {
-		return nil, err
-	}
-	return func() error {
-		return e.hook(ctx, found, pack.ScriptUnbind, []string{consumer}, own, io.Discard)
-	}, nil
+	return drop()
 }
 
 // Bindings lists the consumers of an instance, by name.
@@ -302,22 +306,26 @@ func (i *instance) forHooks() (driver.Container, error) {
 // hookTimeout bounds a hook of a pack in a running instance.
 const hookTimeout = 2 * time.Minute
 
-// hook runs a script of the pack in the instance.
+// hook runs a script of the pack in the instance, as a step.
 func (e *Engine) hook(ctx context.Context, found *instance, script string, args []string, hidden envvar.Set, stdout io.Writer) (err error) {
-	ctx, cancel := e.withTimeout(ctx, hookTimeout, hookTimeout)
-	defer cancel()
 	container, err := found.forHooks()
 	if err != nil {
 		return err
 	}
 	step := e.beginPhase(script, found.identity.Name, hidden)
-	defer func() { err = step.end(causeOf(ctx, err)) }()
-	status, err := e.execIn(ctx, container, append([]string{"bin/" + script}, args...), Streams{Out: stdout, Err: step})
+	defer func() { err = step.end(err) }()
+	return e.hookIn(ctx, container, append([]string{"bin/" + script}, args...), Streams{Out: stdout, Err: step})
+}
+
+func (e *Engine) hookIn(ctx context.Context, container driver.Container, command []string, streams Streams) error {
+	ctx, cancel := e.withTimeout(ctx, hookTimeout, hookTimeout)
+	defer cancel()
+	status, err := e.execIn(ctx, container, command, streams)
 	if err != nil {
-		return err
+		return causeOf(ctx, err)
 	}
 	if status != 0 {
-		return &ScriptError{Script: "bin/" + script, Status: status}
+		return &ScriptError{Script: command[0], Status: status}
 	}
 	return nil
 }

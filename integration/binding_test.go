@@ -208,8 +208,11 @@ func (b *boundInstance) testUnbind(t *testing.T) {
 	gone, stays := open(b.web), open(b.worker)
 
 	watch := b.owner.watchArguments(t)
-	svp(t, "unbind", b.owner.name, webID).Require(t, 0)
+	unbound := svp(t, "unbind", b.owner.name, webID).Require(t, 0)
 	watch.stop()
+	if strings.Count(unbound.Stderr, " started\n") != 1 {
+		t.Errorf("not one step:\n%s", unbound.Stderr)
+	}
 	b.web.requireRefused(t, b.web.env)
 	eventually(t, endDeadline, "the end of an unbound consumer's connection", func() bool {
 		return gone.write(ctx, later, "by nobody") != nil
