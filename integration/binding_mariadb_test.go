@@ -3,6 +3,7 @@ package integration
 import (
 	"context"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/go-sql-driver/mysql"
@@ -16,7 +17,10 @@ func TestMariaDBBindings(t *testing.T) {
 		processes: []string{"mariadbd"},
 		connect:   connectMariaDB,
 		refused:   refusedByMariaDB,
-		also:      testMariaDBDefiner,
+		also: func(t *testing.T, i *serviceInstance) {
+			testMariaDBDefiner(t, i)
+			testBindAfterAKilledRestore(t, i)
+		},
 	})
 }
 
@@ -47,6 +51,18 @@ func testMariaDBDefiner(t *testing.T, i *serviceInstance) {
 	execMariaDB(t, i, uses...)
 	i.requireRefused(t, c.env, c.withPassword(t, ""), c.withPassword(t, "invalid"))
 	execMariaDB(t, i, tidyUp...)
+}
+
+// testBindAfterAKilledRestore binds while everybody is kept out, as by a restore that
+// was killed.
+func testBindAfterAKilledRestore(t *testing.T, i *serviceInstance) {
+	svp(t, "shell", i.name, "--", "mariadb", "-e", "ALTER USER app ACCOUNT LOCK").Require(t, 0)
+	bound := svp(t, "bind", i.name, "late")
+	if bound.Status == 0 || bound.Stdout != "" || !strings.Contains(bound.Stderr, "a restart of the instance lets them in") {
+		t.Errorf("bound while nobody gets in: %s", bound)
+	}
+	svp(t, "restart", i.name).Require(t, 0)
+	i.bind(t, "late")[0].requireValue(t, kept, "worth keeping")
 }
 
 // requireNotPermitted has a consumer try what is none of its business.

@@ -24,16 +24,26 @@ consumer_accounts() {
     done
 }
 
-# make_account ACCOUNT PASSWORD makes an account with the rights of app. While a
-# restore keeps app out, it has to wait, too.
+# lock_restore SECONDS keeps restores from beginning until the script ends. It fails
+# when one is running for longer than that.
+lock_restore() {
+    exec 9> /run/mariadb-restore.lock
+    flock --timeout "$1" 9
+}
+
+# app_is_locked succeeds when a restore keeps applications out, or was killed while it did.
+app_is_locked() {
+    [ "$(mariadb --batch --skip-column-names <<< "SELECT JSON_VALUE(priv, '$.account_locked') IS TRUE
+        FROM mysql.global_priv WHERE user = 'app' AND host = '%'")" = 1 ]
+}
+
+# make_account ACCOUNT PASSWORD makes an account with the rights of app.
 make_account() {
-    local hash state
+    local hash
     hash=$(password_hash "$2")
-    state=$(mariadb --batch --skip-column-names <<< "SELECT IF(JSON_VALUE(priv, '$.account_locked'), 'LOCK', 'UNLOCK')
-        FROM mysql.global_priv WHERE user = 'app' AND host = '%'")
     mariadb << END
 CREATE USER IF NOT EXISTS '$1' IDENTIFIED VIA mysql_native_password USING '$hash';
-ALTER USER '$1' IDENTIFIED VIA mysql_native_password USING '$hash' ACCOUNT ${state:-UNLOCK};
+ALTER USER '$1' IDENTIFIED VIA mysql_native_password USING '$hash' ACCOUNT UNLOCK;
 GRANT ALL PRIVILEGES ON app.* TO '$1';
 END
 }
