@@ -13,7 +13,10 @@ func TestPgBouncerBindings(t *testing.T) {
 		processes: []string{"postgres", "pgbouncer"},
 		connect:   connectPostgreSQL("DATABASE_URL"),
 		refused:   refusedByPostgreSQL,
-		also:      testPooledConsumer,
+		also: func(t *testing.T, i *serviceInstance) {
+			testPooledConsumer(t, i)
+			testBindBesideARestart(t, i)
+		},
 	})
 }
 
@@ -68,4 +71,17 @@ func testPooledConsumer(t *testing.T, i *serviceInstance) {
 			t.Errorf("an unbound consumer at %s: %v", variable, err)
 		}
 	}
+}
+
+// testBindBesideARestart binds while PgBouncer is away: whom it reads about before it
+// is asked to, and whom after, both can log in.
+func testBindBesideARestart(t *testing.T, i *serviceInstance) {
+	_, pid := i.process(t, "pgbouncer")
+	killOnHost(t, pid)
+	c := i.bind(t, "restarted")[0]
+	s, err := connectPostgreSQL("DATABASE_URL")(t.Context(), c.env)
+	if err != nil {
+		t.Fatalf("bound while PgBouncer was started again: %v", err)
+	}
+	s.close()
 }

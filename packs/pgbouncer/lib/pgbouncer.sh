@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2154 # lib/postgresql.sh and lib/bindings.sh have the names
+# shellcheck shell=bash disable=SC2034,SC2154 # other scripts have the names
 # PgBouncer's users and its console. It runs in a container of its own, which has
 # the volume and the network in common with that of PostgreSQL.
 
@@ -32,15 +32,24 @@ list_users() {
 
 as_pgbouncer() { setpriv --reuid=pgbouncer --regid=pgbouncer --clear-groups -- "$@"; }
 
-# reload_pgbouncer makes it read the list of users. When it does not run, it will
-# read the list at its start.
+# reload_pgbouncer SECONDS makes it read the list of users. It waits that long for one
+# that does not listen, for it may have read the list already, and it sets listens to
+# whether it did in the end.
 reload_pgbouncer() {
-    local messages
-    messages=$(as_pgbouncer psql --host="$pooler/socket" --port=6432 --username=pgbouncer --dbname=pgbouncer \
-        --no-psqlrc --quiet --command=RELOAD 2>&1) || [[ $messages =~ 'No such file'|'Connection refused' ]] || {
-        printf 'pgbouncer does not read its list of users:\n%s\n' "$messages" >&2
-        return 1
-    }
+    local messages deadline=$((SECONDS + $1))
+    listens=yes
+    until messages=$(as_pgbouncer psql --host="$pooler/socket" --port=6432 --username=pgbouncer --dbname=pgbouncer \
+        --no-psqlrc --quiet --command=RELOAD 2>&1); do
+        [[ $messages =~ 'No such file'|'Connection refused' ]] || {
+            printf 'pgbouncer does not read its list of users:\n%s\n' "$messages" >&2
+            return 1
+        }
+        ((SECONDS < deadline)) || {
+            listens=''
+            return 0
+        }
+        sleep 0.05
+    done
 }
 
 # disconnect_clients ROLE ends those of its connections to PgBouncer that have
