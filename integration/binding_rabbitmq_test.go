@@ -10,7 +10,11 @@ import (
 func TestRabbitMQBindings(t *testing.T) {
 	testBindings(t, service{
 		pack: "rabbitmq", secret: "RABBITMQ_PASSWORD", url: "AMQP_URL", processes: []string{"beam.smp"},
-		connect: connectRabbitMQ, refused: refusedByRabbitMQ, also: testQueueRights,
+		connect: connectRabbitMQ, refused: refusedByRabbitMQ,
+		also: func(t *testing.T, i *serviceInstance) {
+			testQueueRights(t, i)
+			testQuorumQueueInFingerprint(t, i)
+		},
 	})
 }
 
@@ -49,4 +53,22 @@ func testQueueRights(t *testing.T, i *serviceInstance) {
 	if strings.Contains(definitions, "bind_rights") || !strings.Contains(definitions, `"news"`) || !strings.Contains(definitions, `"readers"`) {
 		t.Errorf("want what the consumer made to be left, and not its user: %s", definitions)
 	}
+}
+
+// testQuorumQueueInFingerprint wants each message to be counted at once: the server's
+// own figures of quorum queues are some seconds old.
+func testQuorumQueueInFingerprint(t *testing.T, i *serviceInstance) {
+	fingerprint := func() string { return svp(t, "shell", i.name, "--", "bin/fingerprint").Require(t, 0).Stdout }
+	svp(t, "client", i.name, "--", "declare", "elections", "quorum").Require(t, 0)
+	before := fingerprint()
+	svp(t, "client", i.name, "--", "publish", "elections", "a vote").Require(t, 0)
+	published := fingerprint()
+	if published == before {
+		t.Error("a message in a quorum queue does not change the fingerprint")
+	}
+	svp(t, "restart", i.name).Require(t, 0)
+	if again := fingerprint(); again != published {
+		t.Errorf("after a restart the fingerprint is %q in place of %q", again, published)
+	}
+	svp(t, "client", i.name, "--", "delete", "elections").Require(t, 0)
 }
