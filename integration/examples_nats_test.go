@@ -83,6 +83,32 @@ func requireRefusedByNATS(t *testing.T, url string) {
 	}
 }
 
+// TestNewPackEndsConnections uses a connection right after its login was taken away.
+func TestNewPackEndsConnections(t *testing.T) {
+	t.Parallel()
+	name := newName(t)
+	pack := t.TempDir() + "/" + name
+	svp(t, "pack", "init", "shop", "-o", pack).Require(t, 0)
+	suite.DestroyAfter(t, name)
+	svpCall(t, svptest.Call{Args: []string{"up", pack, name}, Deadline: coldDeadline}).Require(t, 0)
+	env := svp(t, "bind", name, "web").Env(t)
+	const script = `exec 3<> /dev/tcp/127.0.0.1/7000
+read -r login
+echo "AUTH $login" >&3
+read -r reply <&3
+bin/unbind web
+echo 'SET key value' >&3
+read -r after <&3
+echo "$reply, then $after"`
+	asked := svpCall(t, svptest.Call{
+		Args:  []string{"shell", name, "--", "bash", "-c", script},
+		Stdin: strings.NewReader(env["SHOP_USER"] + " " + env["SHOP_PASSWORD"] + "\n"),
+	}).Require(t, 0)
+	if asked.Stdout != "OK, then \n" {
+		t.Errorf("who was unbound is answered: %s", asked)
+	}
+}
+
 // TestNewPackWorksAsItIs lives a part of the life of a pack that nobody has changed.
 // The rest is seen with one of a single component, in less time.
 func TestNewPackWorksAsItIs(t *testing.T) {

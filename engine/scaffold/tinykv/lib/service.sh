@@ -19,5 +19,6 @@ set_login() {
         print "$hash\n";
     ' > "$new"
     chown service:service "$new"
+    sync "$new"
     mv "$new" "$folder/logins/$1"
 }
