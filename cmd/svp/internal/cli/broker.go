@@ -307,13 +307,15 @@ func onHangup() (hangups <-chan os.Signal, stop func()) {
 // reload reads anew what can be changed while the broker runs. What is wrong is
 // logged, and the old goes on.
 func (o *brokerOptions) reload(ctx context.Context, served *broker.Broker, log *slog.Logger) {
-	err := served.Reload(ctx)
+	var err error
 	if o.credentialsFile != "" {
-		err = errors.Join(err, readPrivateFile(o.credentialsFile, o.credentials.Replace))
+		err = readPrivateFile(o.credentialsFile, o.credentials.Replace)
 	}
 	if o.openedCertificate != nil {
 		err = errors.Join(err, o.openedCertificate.Reload())
 	}
+	// It takes a while, in which who is no longer let in would be.
+	err = errors.Join(err, served.Reload(ctx))
 	if err != nil {
 		log.ErrorContext(ctx, "could not reload; what was there before stays", "error", err)
 	}
