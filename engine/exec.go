@@ -183,7 +183,7 @@ const killedStatus = 128 + 9
 
 // endingTime is how long a host may take a container for running whose processes have
 // been killed.
-const endingTime = time.Second
+const endingTime = 3 * time.Second
 
 // checkRunning tells a script that failed from one whose container ended under
 // it, and to which the host gives a status of its own.
