@@ -78,7 +78,7 @@ func TestInvalidPack(t *testing.T) {
 			}
 			result := up(t, pack, name)
 			complaint(t, result, 3, append(test.words, pack)...)
-			if result.Elapsed > 8*time.Second {
+			if result.Elapsed > 30*time.Second {
 				t.Errorf("it took %v to notice", result.Elapsed)
 			}
 			nothingLeft(t, pack, name)
@@ -104,7 +104,7 @@ func TestQueryHangs(t *testing.T) {
 	name := newName(t)
 	result := up(t, pack, name)
 	complaint(t, result, 3, pack, "bin/query secrets", "10s", "killed")
-	if result.Elapsed < 9*time.Second || result.Elapsed > 13*time.Second {
+	if result.Elapsed < 9*time.Second || result.Elapsed > 25*time.Second {
 		t.Errorf("a query has 10 s; svp gave up after %v", result.Elapsed)
 	}
 	content, err := os.ReadFile(pids)

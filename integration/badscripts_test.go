@@ -115,7 +115,8 @@ func TestTimeout(t *testing.T) {
 			name := newName(t)
 			result := up(t, pack, name, "--timeout", "4s")
 			complaint(t, result, 6, name, "time limit", "4s")
-			if result.Elapsed > 9*time.Second {
+			// The rest is for a busy machine; without a limit it would hang for ever.
+			if result.Elapsed > 30*time.Second {
 				t.Errorf("it took %v to give up after 4 s", result.Elapsed)
 			}
 			nothingLeft(t, pack, name, "base")

@@ -11,7 +11,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/filters"
@@ -247,7 +246,7 @@ func (p *platform) poll(t *testing.T, path, operation string) svptest.Answer {
 // "succeeded" where the answer is that the resource is gone.
 func (p *platform) await(t *testing.T, path, operation string) (state, description string) {
 	t.Helper()
-	eventually(t, 2*time.Minute, "the end of operation "+operation, func() bool {
+	eventually(t, coldDeadline, "the end of operation "+operation, func() bool {
 		answer := p.poll(t, path, operation).Require(t, http.StatusOK, http.StatusGone)
 		if answer.Status == http.StatusGone {
 			state = succeeded

@@ -2,7 +2,6 @@ package integration
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"net/http"
 	"os"
@@ -10,8 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/docker/docker/api/types/container"
-	"github.com/docker/docker/api/types/filters"
 	"github.com/redis/go-redis/v9"
 
 	"github.com/servicepack/svp/integration/svptest"
@@ -23,7 +20,6 @@ func TestBrokerRedis(t *testing.T) {
 	t.Parallel()
 	folder, ctx := t.TempDir(), t.Context()
 	p := startPlatform(t, svptest.BrokerOptions{Packs: []string{"../packs/redis"}, Store: filepath.Join(folder, "broker.db")})
-	t.Cleanup(func() { destroyServed(t, "redis") })
 	service := p.service(t, "redis")
 	plan := service.Plans[0].Name
 	id := newName(t)
@@ -68,21 +64,6 @@ func TestBrokerRedis(t *testing.T) {
 	}
 	p.requireSilence(t)
 	requireNotStored(t, folder, fmt.Sprint(firstCredentials["password"]))
-}
-
-// destroyServed destroys what a broker of the tests has made of a reference pack,
-// and what does not bear the name of the run.
-func destroyServed(t *testing.T, pack string) {
-	t.Helper()
-	list, err := suite.Host.API.ContainerList(context.Background(), container.ListOptions{
-		All: true, Filters: filters.NewArgs(filters.Arg("network", suite.Network()), filters.Arg("label", svptest.LabelPack+"="+pack)),
-	})
-	change(t, err)
-	for _, c := range list {
-		if name := c.Labels[svptest.LabelInstance]; strings.HasPrefix(name, pack+"-") {
-			svp(t, "destroy", name, "--yes").Require(t, 0)
-		}
-	}
 }
 
 // requireNotStored checks that no file of the store holds the secret.

@@ -21,7 +21,7 @@ import (
 // of a window.
 const (
 	pageDeadline   = time.Minute
-	windowDeadline = 5 * time.Minute
+	windowDeadline = 10 * time.Minute
 )
 
 // chromium is a browser that nobody sees.

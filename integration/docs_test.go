@@ -3,6 +3,7 @@ package integration
 import (
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/url"
@@ -148,15 +149,24 @@ until curl --silent --fail --output /dev/null --max-time 5 http://%[2]s/readyz; 
 done`, text, s.broker)
 }
 
-// freeAddress is an address at which nobody listens.
+// freeAddress is an address at which nobody listens. Its port is below those that svp
+// publishes and those that Linux gives to whoever connects: nobody gets it before it
+// is used.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	const first, ports, attempts = 10000, 10000, 100
+	var failed error
+	for range attempts {
+		address := fmt.Sprintf("127.0.0.1:%d", first+rand.IntN(ports))
+		listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", address)
+		if err == nil {
+			change(t, listener.Close())
+			return address
+		}
+		failed = err
 	}
-	defer listener.Close()
-	return listener.Addr().String()
+	t.Fatalf("no port is free: %v", failed)
+	return ""
 }
 
 func (s *reading) isRenamed(name string) bool {

@@ -148,12 +148,18 @@ func TestKilledDuringCommit(t *testing.T) {
 func TestUpWaitsForAnInstanceAndNotForItsMaker(t *testing.T) {
 	t.Parallel()
 	pack, name := tinyPack(t, map[string]string{
-		"bin/build": "#!/bin/sh\n[ $1 = setup ] || exit 0\necho begun\nsleep 3\n",
+		"bin/build": "#!/bin/sh\n[ $1 = setup ] || exit 0\necho begun\n",
 	}), newName(t)
 	svp(t, "build", "-b", pack, "-t", newName(t)).Require(t, 0)
 	suite.DestroyAfter(t, name)
 	gate, stopped := suite.Gate(t), make(chan struct{})
+	// However slow the other one is, it comes while the instance is half made.
+	_, commit := gate.Hold(asks(http.MethodPost, "/commit?"))
+	defer commit()
 	maker := suite.Start(t, svptest.Call{Args: []string{"up", pack, name}, Env: []string{"DOCKER_HOST=" + gate.Endpoint()}})
+	eventually(t, time.Minute, "the set-up is at work", func() bool { return strings.Contains(maker.Stderr(), "begun") })
+	waiting := suite.Start(t, svptest.Call{Args: []string{"up", pack, name}})
+	eventually(t, time.Minute, "the other waits", func() bool { return strings.Contains(waiting.Stderr(), "waiting for it") })
 	gate.Intercept(func(r svptest.GateRequest) bool {
 		if r.Method == http.MethodDelete && strings.Contains(r.Path, "/volumes/svp-making-") {
 			maker.Signal(syscall.SIGSTOP)
@@ -161,13 +167,13 @@ func TestUpWaitsForAnInstanceAndNotForItsMaker(t *testing.T) {
 		}
 		return true
 	})
-	eventually(t, time.Minute, "the set-up is at work", func() bool { return strings.Contains(maker.Stderr(), "begun") })
-	waiting := svp(t, "up", pack, name)
+	commit()
+	waited := waiting.Wait().Require(t, 0)
 	<-stopped
 	maker.Signal(syscall.SIGCONT)
 	made := maker.Wait().Require(t, 0)
-	if waiting.Require(t, 0); waiting.Stdout != made.Stdout || !strings.Contains(waiting.Stderr, "waiting for it") {
-		t.Errorf("who waited tells of another instance: %s", waiting)
+	if waited.Stdout != made.Stdout {
+		t.Errorf("who waited tells of another instance: %s", waited)
 	}
 }
 
@@ -189,10 +195,6 @@ func TestSetupKilledBeforeItsImageHasAName(t *testing.T) {
 	process := suite.Start(t, svptest.Call{
 		Args: []string{"setup", "-b", pack, "-i", base, "-t", image}, Env: []string{"DOCKER_HOST=" + gate.Endpoint()},
 	})
-	<-reached
-	process.Signal(syscall.SIGKILL)
-	process.Wait()
-	close(killed)
 	images := func() (found int) {
 		for _, object := range suite.List(t, filepath.Base(pack)) {
 			if object.Kind == "image" && object.Labels[svptest.LabelPhase] == "instance" {
@@ -201,9 +203,14 @@ func TestSetupKilledBeforeItsImageHasAName(t *testing.T) {
 		}
 		return found
 	}
+	<-reached
+	// Once its maker is dead, the svp of any other test sweeps it.
 	if found := images(); found != 1 {
 		t.Fatalf("%d images were committed, want one without a name", found)
 	}
+	process.Signal(syscall.SIGKILL)
+	process.Wait()
+	close(killed)
 	svp(t, "setup", "-b", pack, "-i", base, "-t", image).Require(t, 0)
 	if found := images(); found != 1 {
 		t.Errorf("%d images are there, want the new one alone", found)

@@ -128,7 +128,6 @@ func TestBrokerOffersPackages(t *testing.T) {
 	p := startPlatform(t, svptest.BrokerOptions{Packs: []string{zip, coordinateOf(installed), "org.example:none:1"}, Env: place.env})
 	for _, pack := range []string{zipped, installed} {
 		service := p.service(t, filepath.Base(pack))
-		t.Cleanup(func() { destroyServed(t, filepath.Base(pack)) })
 		path := instancePath(newName(t))
 		task := operation(t, p.async(t, http.MethodPut, path, nil, service.provisionBody(t, "default")))
 		if state, description := p.await(t, path, task); state != succeeded {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/base64"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -28,10 +27,7 @@ const (
 func startRegistry(t *testing.T, passwords string) (address string) {
 	t.Helper()
 	folder := t.TempDir()
-	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	change(t, err)
-	address = listener.Addr().String()
-	change(t, listener.Close())
+	address = freeAddress(t)
 	config := "version: 0.1\nlog: {level: warn}\nstorage: {filesystem: {rootdirectory: " + folder + "}}\nhttp: {addr: \"" + address + "\", secret: test}\n"
 	if passwords != "" {
 		change(t, os.WriteFile(filepath.Join(folder, "htpasswd"), []byte(passwords), 0o600))

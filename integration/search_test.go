@@ -167,11 +167,20 @@ func (s *search) inspections(t *testing.T) {
 	}
 }
 
+// goneDeadline is for something to be gone that somebody removes.
+const goneDeadline = 10 * time.Second
+
 // inspection looks at what Docker tells of one thing; other tests may have
 // removed it meanwhile.
 func (s *search) inspection(t *testing.T, where string, inspect func() (any, []byte, error)) {
 	t.Helper()
 	document, raw, err := inspect()
+	ticker := time.NewTicker(samplingInterval)
+	defer ticker.Stop()
+	// Docker has other words, too, for what is being removed at this moment.
+	for end := time.Now().Add(goneDeadline); err != nil && !cerrdefs.IsNotFound(err) && time.Now().Before(end); <-ticker.C {
+		document, raw, err = inspect()
+	}
 	if cerrdefs.IsNotFound(err) {
 		return
 	}

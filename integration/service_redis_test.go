@@ -6,6 +6,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -71,8 +72,23 @@ func refusedByRedis(err error) bool {
 	})
 }
 
+// write returns when the kernel has the value: Redis answers before that while the
+// disk is busy with what came earlier.
 func (s redisSession) write(ctx context.Context, key, value string) error {
-	return s.client.Set(ctx, key, value, 0).Err()
+	if err := s.client.Set(ctx, key, value, 0).Err(); err != nil {
+		return err
+	}
+	for {
+		info, err := s.client.Info(ctx, "persistence").Result()
+		if err != nil || strings.Contains(info, "aof_buffer_length:0\r\n") {
+			return err
+		}
+		select {
+		case <-time.After(10 * time.Millisecond):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }
 
 func (s redisSession) read(ctx context.Context, key string) (value string, found bool, err error) {

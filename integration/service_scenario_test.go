@@ -94,8 +94,8 @@ const killed = 137
 const (
 	// startDeadline is for a service to be back after somebody has killed it.
 	startDeadline = time.Minute
-	// stopDeadline is well under the time after which Docker kills.
-	stopDeadline = 10 * time.Second
+	// stopDeadline is under the 30 s after which Docker kills.
+	stopDeadline = 25 * time.Second
 	// coldDeadline is for an instance whose base image is to be built first.
 	coldDeadline = 8 * time.Minute
 )

@@ -310,7 +310,7 @@ func TestPaused(t *testing.T) {
 
 func TestNoLinesOfALog(t *testing.T) {
 	t.Parallel()
-	pack, name := tinyPack(t, map[string]string{"bin/run": "#!/bin/sh\ntouch /run/tiny\necho one\necho two\n" + idle}), newName(t)
+	pack, name := tinyPack(t, map[string]string{"bin/run": "#!/bin/sh\necho one\necho two\ntouch /run/tiny\n" + idle}), newName(t)
 	up(t, pack, name).Require(t, 0)
 	for lines, want := range map[string]string{"0": "", "1": "two\n"} {
 		if got := svp(t, "logs", name, "-n", lines).Require(t, 0).Stdout; got != want {

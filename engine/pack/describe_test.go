@@ -201,8 +201,8 @@ func TestQueryHangs(t *testing.T) {
 wait
 `, nil)
 	start := time.Now()
-	_, err := open(t, dir, pack.WithQueryTimeout(2*time.Second)).Describe(t.Context())
-	wantInvalid(t, dir, err, `pack demo: bin/query ports: no answer within 2s; it was killed`)
+	_, err := open(t, dir, pack.WithQueryTimeout(5*time.Second)).Describe(t.Context())
+	wantInvalid(t, dir, err, `pack demo: bin/query ports: no answer within 5s; it was killed`)
 	var timeout *pack.TimeoutError
 	if !errors.As(err, &timeout) {
 		t.Errorf("the error %v is not a *pack.TimeoutError", err)
@@ -210,7 +210,7 @@ wait
 	if errors.Is(err, context.DeadlineExceeded) {
 		t.Error("the error looks as if the caller's time had been up")
 	}
-	if took := time.Since(start); took > 8*time.Second {
+	if took := time.Since(start); took > 20*time.Second {
 		t.Errorf("it took %v", took)
 	}
 	waitGone(t, filepath.Join(dir, "child"))

@@ -243,7 +243,7 @@ func TestAClientThatTakesNothingIsGivenUp(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
 	publish(t, folder, item(t, timber, strings.Repeat("x", 64<<20)))
-	base, log := start(t, folder, repository.HandlerOptions{Requests: 1, Stall: 300 * time.Millisecond})
+	base, log := start(t, folder, repository.HandlerOptions{Requests: 1, Stall: 3 * time.Second})
 	connection, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", strings.TrimPrefix(base, "http://"))
 	if err != nil {
 		t.Fatal(err)

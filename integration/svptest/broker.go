@@ -24,10 +24,11 @@ const (
 	BrokerPassword = "the-Password-of-the-platform"
 )
 
-// brokerDeadline bounds a broker's life; brokerStart how long it may take to be
-// ready, and answerDeadline a request.
+// brokerDeadline bounds a broker's life, which is as long as its test: as the tests
+// are bounded, by .ci/test. brokerStart is how long it may take to be ready, and
+// answerDeadline a request.
 const (
-	brokerDeadline = 15 * time.Minute
+	brokerDeadline = 60 * time.Minute
 	brokerStart    = 2 * time.Minute
 	answerDeadline = 2 * time.Minute
 )
@@ -311,7 +312,7 @@ func (b *Broker) Raw(t testing.TB, text string) string {
 		t.Fatal(err)
 	}
 	defer connection.Close()
-	const silence = 2 * time.Second
+	const silence = 10 * time.Second
 	if err := connection.SetDeadline(time.Now().Add(silence)); err != nil {
 		t.Fatal(err)
 	}

@@ -23,6 +23,8 @@ const (
 	LabelInstanceID = "org.servicepack.instance.id"
 	LabelComponent  = "org.servicepack.component"
 	LabelOperation  = "org.servicepack.operation"
+
+	labelNetwork = "org.servicepack.instance.network"
 )
 
 const networkPrefix = "svp-test-"
@@ -195,15 +197,26 @@ func (s *Suite) sweep(ctx context.Context) (err error) {
 }
 
 func (s *Suite) sweepOnce(ctx context.Context) error {
-	made, err := s.Host.Objects(ctx, func(o Object) bool {
-		return strings.HasPrefix(o.Labels[LabelPack], s.run+"-") ||
-			strings.HasPrefix(o.Labels[LabelInstance], s.run+"-") || strings.HasPrefix(o.Name, s.Network())
-	})
+	all, err := s.Host.Objects(ctx, func(Object) bool { return true })
+	// What a broker made of a reference pack has no name of the run.
+	inNetwork := map[string]bool{}
+	for _, object := range all {
+		if id := object.Labels[LabelInstanceID]; id != "" && object.Labels[labelNetwork] == s.Network() {
+			inNetwork[id] = true
+		}
+	}
 	errs := []error{err}
-	for _, object := range made {
-		errs = append(errs, s.Host.remove(ctx, object))
+	for _, object := range all {
+		if inNetwork[object.Labels[LabelInstanceID]] || s.bearsName(object) {
+			errs = append(errs, s.Host.remove(ctx, object))
+		}
 	}
 	return errors.Join(errs...)
+}
+
+func (s *Suite) bearsName(o Object) bool {
+	return strings.HasPrefix(o.Labels[LabelPack], s.run+"-") ||
+		strings.HasPrefix(o.Labels[LabelInstance], s.run+"-") || strings.HasPrefix(o.Name, s.Network())
 }
 
 // staleAfter is longer than any run takes.

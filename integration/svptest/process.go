@@ -18,8 +18,9 @@ import (
 	"github.com/joho/godotenv"
 )
 
-// DefaultDeadline is how long a command may take that says nothing else.
-const DefaultDeadline = 3 * time.Minute
+// DefaultDeadline is how long a command may take that says nothing else: it may have
+// to build a base image first.
+const DefaultDeadline = 8 * time.Minute
 
 // Call is a command line of svp.
 type Call struct {

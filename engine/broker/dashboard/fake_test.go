@@ -214,7 +214,7 @@ func serve(t testing.TB, changes ...func(*dashboard.Config)) *site {
 	s.Handler = handler
 	s.server.Config.Handler = handler
 	// A broker's server has limits for requests; streams outlive them.
-	s.server.Config.ReadTimeout, s.server.Config.WriteTimeout = 2*time.Second, 2*time.Second
+	s.server.Config.ReadTimeout, s.server.Config.WriteTimeout = 5*time.Second, 5*time.Second
 	s.server.Start()
 	t.Cleanup(s.server.Close)
 	t.Cleanup(stop)

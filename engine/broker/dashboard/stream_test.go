@@ -104,7 +104,7 @@ func TestStreamsEndWithTheHandler(t *testing.T) {
 
 func TestStreamsEndWithTheirSession(t *testing.T) {
 	t.Parallel()
-	s := serve(t, func(c *dashboard.Config) { c.SessionLifetime = 2 * time.Second })
+	s := serve(t, func(c *dashboard.Config) { c.SessionLifetime = 5 * time.Second })
 	stream, _ := s.guest(t, "shop-id").stream(s.path("shop-id") + "/log/stream")
 	if text, err := io.ReadAll(stream); err != nil || !strings.Contains(string(text), "last line") {
 		t.Errorf("the stream ended with %v after %q", err, text)
@@ -133,6 +133,8 @@ func TestTheEndOfTheLogAndOfTheInstanceAreTold(t *testing.T) {
 	s.source.logEnds = true
 	stream, _ := guest.stream(s.path(otherID) + "/events")
 	readUntil(t, stream, "event: end")
+	// What comes after that comes later than the server's limit for requests.
+	readUntil(t, stream, ": still here")
 	s.source.mu.Lock()
 	delete(s.source.instances, otherID)
 	s.source.mu.Unlock()

@@ -75,7 +75,9 @@ func TestMuteHostIsGivenUp(t *testing.T) {
 		args := append([]string{"-H", "unix://" + listener.Addr().String()}, words(line)...)
 		began := time.Now()
 		got := Run(t.Context(), args, streams, getenv, "")
-		if took := time.Since(began); took > 2*time.Second {
+		// Promised is less than 2 s where no host is; this one may be slow, and the
+		// machine busy.
+		if took := time.Since(began); took > 8*time.Second {
 			t.Errorf("%s took %v", line, took)
 		}
 		if want := map[bool]int{true: 125, false: 7}[line == "client shop"]; got != want {
