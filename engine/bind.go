@@ -245,7 +245,7 @@ func (e *Engine) dropLogin(ctx context.Context, found *instance, consumer string
 		return err
 	}
 	step := e.beginPhase(pack.ScriptUnbind, found.identity.Name, own)
-	defer func() { err = step.end(err) }()
+	defer func() { err = step.end(causeOf(ctx, err)) }()
 	drop := func() error {
 		return e.hookIn(ctx, container, []string{"bin/" + pack.ScriptUnbind, consumer}, Streams{Out: io.Discard, Err: step})
 	}

@@ -142,17 +142,17 @@ func (l *launch) probe(ctx context.Context, running runningContainer, output *ph
 }
 
 // staysUp returns when the service has run for a while. A host that is busy may be late
-// to say that it ended, so it is asked; then its exit is on the way.
+// to tell that it ended, so it is asked, until it tells or has started it again.
 func (l *launch) staysUp(ctx context.Context, container string) error {
-	if err := sleep(ctx, stayUp); err != nil {
-		return err
+	for {
+		if err := sleep(ctx, stayUp); err != nil {
+			return err
+		}
+		now, err := l.driver.Container(ctx, container)
+		if err != nil || now.State == driver.Running || now.State == driver.Paused {
+			return err
+		}
 	}
-	now, err := l.driver.Container(ctx, container)
-	if err != nil || now.State == driver.Running || now.State == driver.Paused {
-		return err
-	}
-	<-ctx.Done()
-	return ctx.Err()
 }
 
 // socketEntry is a port as portsListen takes it: TCP sockets that listen are in

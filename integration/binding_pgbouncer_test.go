@@ -2,7 +2,11 @@ package integration
 
 import (
 	"context"
+	"io"
+	"strings"
 	"testing"
+
+	"github.com/servicepack/svp/integration/svptest"
 )
 
 func TestPgBouncerBindings(t *testing.T) {
@@ -73,13 +77,32 @@ func testPooledConsumer(t *testing.T, i *serviceInstance) {
 	}
 }
 
-// testBindBesideARestart binds while PgBouncer is away: whom it reads about before it
-// is asked to, and whom after, both can log in.
+// testBindBesideARestart binds while PgBouncer is started again, which both write the
+// list of users: the bind first, and PgBouncer listens after it.
 func testBindBesideARestart(t *testing.T, i *serviceInstance) {
-	_, pid := i.process(t, "pgbouncer")
+	untilReleased, release := io.Pipe()
+	holder := suite.Start(t, svptest.Call{
+		Args:  []string{"shell", i.name, "--", "bash", "-c", "exec 8> /var/lib/postgresql/bindings/.lock; flock 8; echo held; read -r"},
+		Stdin: untilReleased,
+	})
+	eventually(t, startDeadline, "the list is kept from them", func() bool { return holder.Stdout() != "" })
+	bind := suite.Start(t, svptest.Call{Args: []string{"bind", i.name, "restarted"}})
+	eventually(t, startDeadline, "the bind waits for the list", func() bool {
+		processes := svp(t, "shell", i.name, "--", "sh", "-c", "cat /proc/[0-9]*/cmdline | tr '\\0' ' '").Stdout
+		return strings.Contains(processes, "flock 8 ")
+	})
+	id, pid := i.process(t, "pgbouncer")
+	before := i.inspect(t, id).State.StartedAt
 	killOnHost(t, pid)
-	c := i.bind(t, "restarted")[0]
-	s, err := connectPostgreSQL("DATABASE_URL")(t.Context(), c.env)
+	eventually(t, startDeadline, "PgBouncer is started again", func() bool {
+		state := i.inspect(t, id).State
+		return state.Running && state.StartedAt != before
+	})
+	if err := release.Close(); err != nil {
+		t.Fatal(err)
+	}
+	holder.Wait()
+	s, err := connectPostgreSQL("DATABASE_URL")(t.Context(), bind.Wait().Env(t))
 	if err != nil {
 		t.Fatalf("bound while PgBouncer was started again: %v", err)
 	}

@@ -150,13 +150,14 @@ func (p *platform) metrics(t *testing.T) string {
 // tells how it is, and what it has done.
 func TestBrokerOperation(t *testing.T) {
 	t.Parallel()
-	pack, folder := brokerPack(t, brokerTiny), t.TempDir()
+	packs, folder := t.TempDir(), t.TempDir()
+	pack := addPack(t, packs, brokerTiny)
 	certificate, key := filepath.Join(folder, "broker.crt"), filepath.Join(folder, "broker.key")
 	users := filepath.Join(folder, "users")
 	writeCertificate(t, certificate, key, 1)
 	change(t, os.WriteFile(users, []byte(svptest.BrokerUsername+":"+svptest.BrokerPassword+"\nsecond:with:colons\n"), 0o600))
 	p := startPlatform(t, svptest.BrokerOptions{
-		Packs: []string{pack}, TLS: true,
+		Packs: []string{packs}, TLS: true,
 		Flags: []string{"--tls-cert", certificate, "--tls-key", key, "--credentials-file", users, "--log-format", "json", "--public-url", "https://broker.example.com"},
 	})
 	second := svptest.Request{Method: http.MethodGet, Path: "/v2/catalog", User: url.UserPassword("second", "with:colons")}
@@ -173,9 +174,15 @@ func TestBrokerOperation(t *testing.T) {
 
 	writeCertificate(t, certificate, key, 2)
 	change(t, os.WriteFile(users, []byte(svptest.BrokerUsername+":"+svptest.BrokerPassword+"\nthird:another\n"), 0o600))
+	// However long the packs take.
+	slow := addPack(t, packs, map[string]string{"bin/query": "#!/bin/sh\nsleep 60\n"})
 	p.Signal(syscall.SIGHUP)
-	eventually(t, startDeadline, "the new certificate", func() bool { return serialOf(t, p) == 2 })
 	eventually(t, startDeadline, "the old credentials are refused", func() bool { return p.Do(t, second).Status == http.StatusUnauthorized })
+	if strings.Contains(p.Stderr(), filepath.Base(slow)) {
+		t.Error("the old credentials were good until all packs had been read")
+	}
+	change(t, os.RemoveAll(slow))
+	eventually(t, startDeadline, "the new certificate", func() bool { return serialOf(t, p) == 2 })
 	second.User = url.UserPassword("third", "another")
 	p.Do(t, second).Require(t, http.StatusOK)
 

@@ -150,8 +150,8 @@ done`, text, s.broker)
 }
 
 // freeAddress is an address at which nobody listens. Its port is below those that svp
-// publishes and those that Linux gives to whoever connects: nobody gets it before it
-// is used.
+// publishes and those that Linux gives to whoever connects: hardly anybody gets it before
+// it is used.
 func freeAddress(t *testing.T) string {
 	t.Helper()
 	const first, ports, attempts = 10000, 10000, 100

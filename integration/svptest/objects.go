@@ -188,18 +188,19 @@ const sweepRounds = 3
 // things may be in use by them. An image can be listed before those that were made
 // from it in the same second; it goes in the next round.
 func (s *Suite) sweep(ctx context.Context) (err error) {
+	inNetwork := map[string]bool{} // instances: only some of their things tell
 	for range sweepRounds {
-		if err = s.sweepOnce(ctx); err == nil {
+		if err = s.sweepOnce(ctx, inNetwork); err == nil {
 			return nil
 		}
 	}
 	return err
 }
 
-func (s *Suite) sweepOnce(ctx context.Context) error {
+// sweepOnce also removes what a broker made of a reference pack, which has no name of the
+// run. It adds to the instances that were found in the network.
+func (s *Suite) sweepOnce(ctx context.Context, inNetwork map[string]bool) error {
 	all, err := s.Host.Objects(ctx, func(Object) bool { return true })
-	// What a broker made of a reference pack has no name of the run.
-	inNetwork := map[string]bool{}
 	for _, object := range all {
 		if id := object.Labels[LabelInstanceID]; id != "" && object.Labels[labelNetwork] == s.Network() {
 			inNetwork[id] = true

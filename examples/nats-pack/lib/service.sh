@@ -30,7 +30,8 @@ write_config() {
 
 # reload lets the server take the configuration over, and returns when it has: who is
 # no user any more is disconnected, and who is one now can log in. Whoever calls it has
-# the lock of the bindings, for another's reload would be taken for this one's.
+# the lock of the bindings, for another's reload would be taken for this one's, as that
+# of a script that was killed in between still is.
 reload() {
     local before deadline=$((SECONDS + 10))
     config_load_time || {

@@ -24,14 +24,14 @@ consumer_accounts() {
     done
 }
 
-# lock_restore SECONDS keeps restores from beginning until the script ends. It fails
-# when one is running for longer than that.
-lock_restore() {
-    exec 9> /run/mariadb-restore.lock
-    flock --timeout "$1" 9
+# lock_entry MODE waits up to a minute for the lock, which is held until the script
+# ends: a restore keeps applications out with --exclusive, and who lets one in has --shared.
+lock_entry() {
+    exec 7> /run/mariadb-entry.lock
+    flock "$1" --timeout 60 7
 }
 
-# app_is_locked succeeds when a restore keeps applications out, or was killed while it did.
+# app_is_locked succeeds when applications are kept out, also by a restore that was killed.
 app_is_locked() {
     [ "$(mariadb --batch --skip-column-names <<< "SELECT JSON_VALUE(priv, '$.account_locked') IS TRUE
         FROM mysql.global_priv WHERE user = 'app' AND host = '%'")" = 1 ]

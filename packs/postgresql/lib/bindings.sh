@@ -23,9 +23,13 @@ binding_password() {
     (umask 077 && echo "$password" > "$bindings/.new")
     sync "$bindings/.new" # a file without its content would be another password
     mv "$bindings/.new" "$file"
+    sync "$bindings"
 }
 
-forget_binding() { rm -f "$bindings/$1"; }
+forget_binding() {
+    rm -f "$bindings/$1"
+    sync "$bindings"
+}
 
 # binding_consumer CONSUMER: what the engine makes sure of, since a file is named so.
 binding_consumer() {

@@ -317,7 +317,7 @@ func (o *brokerOptions) reload(ctx context.Context, served *broker.Broker, log *
 	// It takes a while, in which who is no longer let in would be.
 	err = errors.Join(err, served.Reload(ctx))
 	if err != nil {
-		log.ErrorContext(ctx, "could not reload; what was there before stays", "error", err)
+		log.ErrorContext(ctx, "could not reload everything; of what failed the former stays", "error", err)
 	}
 }
 

@@ -21,4 +21,5 @@ set_login() {
     chown service:service "$new"
     sync "$new"
     mv "$new" "$folder/logins/$1"
+    sync "$folder/logins"
 }
