@@ -74,13 +74,13 @@ func (e *Engine) bind(ctx context.Context, name, consumer string, view View) (Bi
 	}
 	result := BindResult{
 		Binding: Binding{Consumer: consumer, Shared: !found.service.Has(pack.ScriptBind)},
-		Service: describe(name, found.service), Created: found.binding(consumer) == nil,
+		Service: describe(name, found.service), Created: len(found.bindingsOf(consumer)) == 0,
 	}
 	place, err := e.seenFrom(ctx, found.identity, view)
 	if err != nil {
 		return BindResult{}, err
 	}
-	template, err := e.bound(ctx, found, consumer, result.Created)
+	template, err := e.bound(ctx, found, consumer)
 	if err != nil {
 		return BindResult{}, err
 	}
@@ -108,17 +108,13 @@ func endpoints(found *instance, place envvar.Placeholders) []Endpoint {
 }
 
 // bound records the consumer, lets the pack make its login, and returns its
-// environment, with placeholders. When that fails, a consumer that was not bound
-// before is not bound now.
-func (e *Engine) bound(ctx context.Context, found *instance, consumer string, first bool) (template envvar.Set, err error) {
+// environment, with placeholders. When that fails, a consumer whom nobody else has
+// bound is not bound.
+func (e *Engine) bound(ctx context.Context, found *instance, consumer string) (template envvar.Set, err error) {
 	if found.service.Has(pack.ScriptBind) {
 		if _, err := found.forHooks(); err != nil {
 			return nil, err
 		}
-	}
-	d, err := e.driver(ctx)
-	if err != nil {
-		return nil, err
 	}
 	operation, err := e.newOperation(ctx, 0)
 	if err != nil {
@@ -128,13 +124,13 @@ func (e *Engine) bound(ctx context.Context, found *instance, consumer string, fi
 	if err != nil {
 		return nil, err
 	}
-	record := plan.PlanBinding(found.service, found.identity, consumer, operation)
-	if err := d.CreateVolume(ctx, record.Name, record.Labels); err != nil {
+	records, err := e.recordBinding(ctx, found, consumer, operation)
+	if err != nil {
 		return nil, err
 	}
 	defer func() {
-		if err != nil && (first || errors.Is(err, errUnbound)) {
-			e.undoBind(ctx, found, consumer, own, record.Name)
+		if err != nil {
+			err = e.undoBind(ctx, found, records, own, err)
 		}
 	}()
 	if !found.service.Has(pack.ScriptBind) {
@@ -148,7 +144,7 @@ func (e *Engine) bound(ctx context.Context, found *instance, consumer string, fi
 	if err != nil {
 		return nil, err
 	}
-	if err := e.checkBound(ctx, record); err != nil {
+	if err := records.check(ctx); err != nil {
 		return nil, err
 	}
 	var names []string
@@ -161,46 +157,25 @@ func (e *Engine) bound(ctx context.Context, found *instance, consumer string, fi
 	return template.MarkSecret(names...).EscapeSecrets(secretValues), nil
 }
 
-// errUnbound tells that somebody unbound the consumer while it was being bound.
-var errUnbound = errors.New("the consumer was unbound meanwhile")
-
-// checkBound looks whether the record of the consumer is still there. Nobody else
-// could take a login away of which there is none.
-func (e *Engine) checkBound(ctx context.Context, record plan.VolumePlan) error {
-	d, err := e.driver(ctx)
-	if err != nil {
-		return err
-	}
-	volumes, err := d.Volumes(ctx, driver.Labels{
-		driver.LabelInstanceID: record.Labels[driver.LabelInstanceID], driver.LabelBinding: record.Labels[driver.LabelBinding],
-	})
-	if err == nil && len(volumes) == 0 {
-		return errUnbound
-	}
-	return err
-}
-
-// undoBind removes what a failed bind may have made.
-func (e *Engine) undoBind(ctx context.Context, found *instance, consumer string, hidden envvar.Set, record string) {
+// undoBind removes what a failed bind may have made, and returns why it failed. The
+// login stays where another bind has made it, too, and may have handed it out.
+func (e *Engine) undoBind(ctx context.Context, found *instance, records *bindingRecords, hidden envvar.Set, why error) error {
 	cleanup, cancel := cleanupContext(ctx)
 	defer cancel()
-	var err error
-	if found.service.Has(pack.ScriptBind) && found.service.Has(pack.ScriptUnbind) {
-		err = e.hook(cleanup, found, pack.ScriptUnbind, []string{consumer}, hidden, io.Discard)
-	}
-	if err == nil {
-		var d driver.Driver
-		if d, err = e.driver(cleanup); err == nil {
-			err = d.RemoveVolume(cleanup, record)
+	err := records.withdraw(cleanup, func() error {
+		if !found.service.Has(pack.ScriptBind) || !found.service.Has(pack.ScriptUnbind) {
+			return nil
 		}
-	}
+		return e.hook(cleanup, found, pack.ScriptUnbind, []string{records.consumer}, hidden, io.Discard)
+	})
 	if _, gone := e.lookUp(cleanup, found.identity.Name); errors.Is(gone, ErrNoInstance) {
-		return
+		err, why = records.removeAll(cleanup), fmt.Errorf("%w any more: it was destroyed meanwhile", ErrNoInstance)
 	}
 	if err != nil {
 		e.warn(fmt.Sprintf("something of the binding of %s is left behind, svp unbind %s %s removes it: %v",
-			consumer, found.identity.Name, consumer, err))
+			records.consumer, found.identity.Name, records.consumer, err))
 	}
+	return why
 }
 
 // Unbind takes a consumer's access away: its login is refused from now on, and
@@ -214,15 +189,15 @@ func (e *Engine) unbind(ctx context.Context, name, consumer string) error {
 	if err != nil {
 		return err
 	}
-	record := found.binding(consumer)
-	if record == nil {
+	if len(found.bindingsOf(consumer)) == 0 {
 		return fmt.Errorf("%w: %s", ErrNoBinding, consumer)
 	}
 	d, err := e.driver(ctx)
 	if err != nil {
 		return err
 	}
-	forget := func() error { return d.RemoveVolume(ctx, record.Name) }
+	records := &bindingRecords{driver: d, instance: found.identity.ID, consumer: consumer}
+	forget := func() error { return records.removeAll(ctx) }
 	if found.service.Has(pack.ScriptUnbind) {
 		return e.dropLogin(ctx, found, consumer, forget)
 	}
@@ -268,9 +243,16 @@ func (e *Engine) Bindings(ctx context.Context, name string) ([]Binding, error) {
 	}
 	list := make([]Binding, 0, len(found.bindings))
 	for _, record := range found.bindings {
-		list = append(list, Binding{
+		binding := Binding{
 			Consumer: record.Labels[driver.LabelBinding], Shared: !found.service.Has(pack.ScriptBind), Created: record.Created,
-		})
+		}
+		index := slices.IndexFunc(list, func(other Binding) bool { return other.Consumer == binding.Consumer })
+		switch {
+		case index < 0:
+			list = append(list, binding)
+		case binding.Created.Before(list[index].Created):
+			list[index] = binding
+		}
 	}
 	slices.SortFunc(list, func(a, b Binding) int { return strings.Compare(a.Consumer, b.Consumer) })
 	return list, nil
@@ -282,16 +264,6 @@ func (e *Engine) lookUpConsumer(ctx context.Context, name, consumer string) (*in
 			"%q is no name for a consumer", consumer)
 	}
 	return e.lookUp(ctx, name)
-}
-
-// binding returns the record of the consumer, or nil.
-func (i *instance) binding(consumer string) *driver.Volume {
-	for index := range i.bindings {
-		if i.bindings[index].Labels[driver.LabelBinding] == consumer {
-			return &i.bindings[index]
-		}
-	}
-	return nil
 }
 
 // forHooks returns the container in which the pack's hooks run.

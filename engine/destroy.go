@@ -46,7 +46,29 @@ func (e *Engine) destroy(ctx context.Context, found *instance) error {
 	if err != nil {
 		return err
 	}
+	if err := e.removeBindings(ctx, held.found.identity.ID); err != nil {
+		return err
+	}
 	return e.removeImages(ctx, held.found)
+}
+
+// removeBindings removes what a bind has recorded which did not see that the instance
+// goes. One that fails from now on finds no instance, and leaves nothing.
+func (e *Engine) removeBindings(ctx context.Context, id string) error {
+	d, err := e.driver(ctx)
+	if err != nil {
+		return err
+	}
+	records, err := d.Volumes(ctx, driver.Labels{driver.LabelInstanceID: id, driver.LabelRole: driver.RoleBinding})
+	if err != nil {
+		return err
+	}
+	for _, record := range records {
+		if err := d.RemoveVolume(ctx, record.Name); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // destroyHeld removes the instance, which ends with its record.

@@ -136,7 +136,7 @@ var classification = []struct {
 	{context.DeadlineExceeded, NotReady, "allow more time with --timeout"},
 	{ErrNoInstance, NotFound, "svp list shows the instances"},
 	{ErrNoBinding, NotFound, "svp bindings NAME shows the consumers"},
-	{errUnbound, Refused, ""},
+	{errUnbound, Refused, "bind it again, if it shall be bound"},
 	{ErrInstanceExists, Refused, "choose another name, or destroy the instance first"},
 	{ErrUnreadable, Failed, "was it made by a later svp? Then use that one"},
 	{ErrOtherPack, Refused, "name the instance's own pack with -b"},

@@ -1,7 +1,9 @@
 package integration
 
 import (
+	"maps"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -39,6 +41,70 @@ func TestUnboundWhileBeingBound(t *testing.T) {
 		t.Errorf("a login is left: %s", logins)
 	}
 	svp(t, "bind", name, "web").Require(t, 0)
+	if list := svp(t, "bindings", name, "--quiet").Require(t, 0).Stdout; list != "web\n" {
+		t.Errorf("bindings: %q", list)
+	}
+}
+
+// A bind that fails takes nothing back from another one of the same consumer, whether
+// that has ended or is still at work.
+func TestFailedBindBesideAnother(t *testing.T) {
+	t.Parallel()
+	pack, name := tinyPack(t, slowBind), newName(t)
+	up(t, pack, name).Require(t, 0)
+	suite.DestroyAfter(t, name)
+	begin := func(consumer string) *svptest.Process {
+		bind := suite.Start(t, svptest.Call{Args: []string{"bind", name, consumer}})
+		eventually(t, time.Minute, "bin/bind is at work", func() bool { return strings.Contains(bind.Stderr(), "begun") })
+		return bind
+	}
+	interrupt := func(bind *svptest.Process) {
+		bind.Signal(syscall.SIGINT)
+		bind.Wait().Require(t, 130)
+	}
+	alone := begin("alone")
+	interrupt(alone)
+	stopped, other := begin("web"), begin("web")
+	interrupt(stopped)
+	late := begin("late")
+	svp(t, "shell", name, "--", "touch", "/run/go").Require(t, 0)
+	other.Wait().Require(t, 0)
+	late.Wait().Require(t, 0)
+
+	svp(t, "shell", name, "--", "rm", "/run/go").Require(t, 0)
+	again := begin("late")
+	interrupt(again)
+	if logins := svp(t, "shell", name, "--", "ls", "/run/logins").Require(t, 0).Stdout; logins != "late\nweb\n" {
+		t.Errorf("the logins are %q", logins)
+	}
+	if list := svp(t, "bindings", name, "--quiet").Require(t, 0).Stdout; list != "late\nweb\n" {
+		t.Errorf("bindings: %q", list)
+	}
+	for _, consumer := range []string{"late", "web"} {
+		svp(t, "unbind", name, consumer).Require(t, 0)
+		complaint(t, svp(t, "unbind", name, consumer), 4, consumer)
+	}
+}
+
+// Who was bound is still bound when a bind of theirs is interrupted after another that
+// began later has ended.
+func TestInterruptedBindBehindAnother(t *testing.T) {
+	t.Parallel()
+	files := maps.Clone(slowBind)
+	files["bin/bind"] = strings.Replace(files["bin/bind"], "while", "[ -e /run/slow ] && while", 1)
+	pack, name := tinyPack(t, files), newName(t)
+	up(t, pack, name).Require(t, 0)
+	suite.DestroyAfter(t, name)
+	svp(t, "shell", name, "--", "touch", "/run/slow").Require(t, 0)
+	bind := suite.Start(t, svptest.Call{Args: []string{"bind", name, "web"}})
+	eventually(t, time.Minute, "bin/bind is at work", func() bool { return strings.Contains(bind.Stderr(), "begun") })
+	svp(t, "shell", name, "--", "rm", "/run/slow").Require(t, 0)
+	svp(t, "bind", name, "web").Require(t, 0)
+	bind.Signal(syscall.SIGINT)
+	bind.Wait().Require(t, 130)
+	if logins := svp(t, "shell", name, "--", "ls", "/run/logins").Require(t, 0).Stdout; logins != "web\n" {
+		t.Errorf("the logins are %q", logins)
+	}
 	if list := svp(t, "bindings", name, "--quiet").Require(t, 0).Stdout; list != "web\n" {
 		t.Errorf("bindings: %q", list)
 	}

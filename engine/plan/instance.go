@@ -141,7 +141,7 @@ func volumeLabels(in InstanceInput) driver.Labels {
 // empty volume, whose labels tell.
 func PlanBinding(service Service, identity Identity, consumer string, operation Operation) VolumePlan {
 	return VolumePlan{
-		Name: BindingVolumeName(identity.ID, consumer),
+		Name: BindingVolumeName(identity.ID, consumer, operation.ID),
 		Labels: volumeLabels(InstanceInput{Service: service, Identity: identity, Operation: operation}).
 			With(driver.Labels{driver.LabelRole: driver.RoleBinding, driver.LabelBinding: consumer}),
 	}

@@ -111,9 +111,9 @@ func ValidNetwork(name string) bool {
 // ValidDockerName tells whether Docker lets a container or a network have the name.
 func ValidDockerName(name string) bool { return dockerName().MatchString(name) }
 
-// BindingVolumeName names the volume that records a consumer of an instance.
-func BindingVolumeName(id, consumer string) string {
-	return containerPrefix + "binding-" + id + "-" + consumer
+// BindingVolumeName names the volume by which an operation records a consumer of an instance.
+func BindingVolumeName(id, consumer, operation string) string {
+	return containerPrefix + "binding-" + id + "-" + consumer + "-" + operation
 }
 
 // LockContainerName names the container that is there as long as a command is
