@@ -116,7 +116,10 @@ func (e *Engine) bound(ctx context.Context, found *instance, consumer string) (t
 			return nil, err
 		}
 	}
-	operation, err := e.newOperation(ctx, 0)
+	// The operation lasts until what it may have made is taken back.
+	lasting, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
+	operation, err := e.newOperation(lasting, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -169,7 +172,8 @@ func (e *Engine) undoBind(ctx context.Context, found *instance, records *binding
 		return e.hook(cleanup, found, pack.ScriptUnbind, []string{records.consumer}, hidden, io.Discard)
 	})
 	if _, gone := e.lookUp(cleanup, found.identity.Name); errors.Is(gone, ErrNoInstance) {
-		err, why = records.removeAll(cleanup), fmt.Errorf("%w any more: it was destroyed meanwhile", ErrNoInstance)
+		_, err = records.removeAll(cleanup)
+		why = fmt.Errorf("%w any more: it was destroyed meanwhile", ErrNoInstance)
 	}
 	if err != nil {
 		e.warn(fmt.Sprintf("something of the binding of %s is left behind, svp unbind %s %s removes it: %v",
@@ -197,20 +201,20 @@ func (e *Engine) unbind(ctx context.Context, name, consumer string) error {
 		return err
 	}
 	records := &bindingRecords{driver: d, instance: found.identity.ID, consumer: consumer}
-	forget := func() error { return records.removeAll(ctx) }
 	if found.service.Has(pack.ScriptUnbind) {
-		return e.dropLogin(ctx, found, consumer, forget)
+		return e.dropLogin(ctx, found, records)
 	}
 	if found.service.Has(pack.ScriptBind) {
 		e.warn(fmt.Sprintf("pack %s has no bin/unbind: the login of %s stays", found.service.Pack, consumer))
 	} else {
 		e.warn(fmt.Sprintf("%s had the credentials of the instance itself, and still has them", consumer))
 	}
-	return forget()
+	_, err = records.removeAll(ctx)
+	return err
 }
 
 // dropLogin lets the pack take the consumer's login away, and forgets the consumer.
-func (e *Engine) dropLogin(ctx context.Context, found *instance, consumer string, forget func() error) (err error) {
+func (e *Engine) dropLogin(ctx context.Context, found *instance, records *bindingRecords) (err error) {
 	container, err := found.forHooks()
 	if err != nil {
 		return err
@@ -221,18 +225,18 @@ func (e *Engine) dropLogin(ctx context.Context, found *instance, consumer string
 	}
 	step := e.beginPhase(pack.ScriptUnbind, found.identity.Name, own)
 	defer func() { err = step.end(causeOf(ctx, err)) }()
-	drop := func() error {
-		return e.hookIn(ctx, container, []string{"bin/" + pack.ScriptUnbind, consumer}, Streams{Out: io.Discard, Err: step})
+	// A bind that runs at the same time may make the login after it was dropped. So it is
+	// dropped until there is no record any more: whoever has none then takes it back.
+	for removed := 1; removed > 0; {
+		err := e.hookIn(ctx, container, []string{"bin/" + pack.ScriptUnbind, records.consumer}, Streams{Out: io.Discard, Err: step})
+		if err != nil {
+			return err
+		}
+		if removed, err = records.removeAll(ctx); err != nil {
+			return err
+		}
 	}
-	if err := drop(); err != nil {
-		return err
-	}
-	if err := forget(); err != nil {
-		return err
-	}
-	// A bind that ran at the same time may have made the login after it was
-	// dropped, and have seen the record before it was removed.
-	return drop()
+	return nil
 }
 
 // Bindings lists the consumers of an instance, by name.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 
 	"github.com/servicepack/svp/engine/driver"
 	"github.com/servicepack/svp/engine/plan"
@@ -17,7 +18,8 @@ type bindingRecords struct {
 	driver   driver.Driver
 	instance string // id
 	consumer string
-	own      *plan.VolumePlan // nil: the consumer was bound before
+	own      plan.VolumePlan
+	settled  bool // the consumer was bound before: the own record is not made
 }
 
 // errUnbound tells that somebody unbound the consumer while it was being bound.
@@ -29,21 +31,29 @@ func (e *Engine) recordBinding(ctx context.Context, found *instance, consumer st
 	if err != nil {
 		return nil, err
 	}
-	records := &bindingRecords{driver: d, instance: found.identity.ID, consumer: consumer}
-	if slices.ContainsFunc(found.bindingsOf(consumer), e.isSettled) {
+	records := &bindingRecords{
+		driver: d, instance: found.identity.ID, consumer: consumer,
+		own:     plan.PlanBinding(found.service, found.identity, consumer, operation),
+		settled: slices.ContainsFunc(found.bindingsOf(consumer), e.isSettled),
+	}
+	if records.settled {
 		return records, nil
 	}
-	own := plan.PlanBinding(found.service, found.identity, consumer, operation)
-	records.own = &own
-	return records, d.CreateVolume(ctx, own.Name, own.Labels)
+	return records, d.CreateVolume(ctx, records.own.Name, records.own.Labels)
 }
 
 // isSettled tells that the bind which made the record has ended: it takes nothing back
 // any more.
 func (e *Engine) isSettled(record driver.Volume) bool {
 	operation, ok := plan.OperationFromLabels(record.Labels)
-	return !ok || e.ended(operation)
+	return !isWithdrawn(record) && (!ok || e.ended(operation))
 }
+
+// withdrawnSuffix ends the name of what takes the place of a record while its login is
+// dropped, and stays where that fails: svp unbind finds it.
+const withdrawnSuffix = "-withdrawn"
+
+func isWithdrawn(record driver.Volume) bool { return strings.HasSuffix(record.Name, withdrawnSuffix) }
 
 func (r *bindingRecords) list(ctx context.Context) ([]driver.Volume, error) {
 	return r.driver.Volumes(ctx, driver.Labels{driver.LabelInstanceID: r.instance, driver.LabelBinding: r.consumer})
@@ -56,45 +66,49 @@ func (r *bindingRecords) check(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	isThere := len(volumes) > 0
-	if r.own != nil {
-		isThere = slices.ContainsFunc(volumes, func(volume driver.Volume) bool { return volume.Name == r.own.Name })
-	}
-	if !isThere {
+	if !slices.ContainsFunc(volumes, func(volume driver.Volume) bool {
+		return volume.Name == r.own.Name || r.settled && !isWithdrawn(volume)
+	}) {
 		return errUnbound
 	}
 	return nil
 }
 
 // withdraw takes the own record back, and then drops the login if nobody else has a
-// record. A login that cannot be dropped is recorded again, for svp unbind.
+// record. There is one at any moment until the login is dropped.
 func (r *bindingRecords) withdraw(ctx context.Context, drop func() error) error {
-	if r.own != nil {
-		if err := r.driver.RemoveVolume(ctx, r.own.Name); err != nil {
+	withdrawn := r.own.Name + withdrawnSuffix
+	if err := r.driver.CreateVolume(ctx, withdrawn, r.own.Labels); err != nil {
+		return err
+	}
+	if err := r.driver.RemoveVolume(ctx, r.own.Name); err != nil {
+		return err
+	}
+	volumes, err := r.list(ctx)
+	if err != nil {
+		return err
+	}
+	if !slices.ContainsFunc(volumes, func(volume driver.Volume) bool { return !isWithdrawn(volume) }) {
+		if err := drop(); err != nil {
 			return err
 		}
 	}
-	others, err := r.list(ctx)
-	if err == nil && len(others) == 0 {
-		err = drop()
-	}
-	if err != nil && r.own != nil {
-		err = errors.Join(err, r.driver.CreateVolume(ctx, r.own.Name, r.own.Labels))
-	}
-	return err
+	return r.driver.RemoveVolume(ctx, withdrawn)
 }
 
-// removeAll also removes what binds add that run at the same time.
-func (r *bindingRecords) removeAll(ctx context.Context) error {
+// removeAll also removes what binds add that run at the same time. It tells how many
+// records there were.
+func (r *bindingRecords) removeAll(ctx context.Context) (removed int, err error) {
 	for {
 		volumes, err := r.list(ctx)
 		if err != nil || len(volumes) == 0 {
-			return err
+			return removed, err
 		}
 		for _, volume := range volumes {
 			if err := r.driver.RemoveVolume(ctx, volume.Name); err != nil {
-				return err
+				return removed, err
 			}
+			removed++
 		}
 	}
 }

@@ -110,6 +110,31 @@ func TestInterruptedBindBehindAnother(t *testing.T) {
 	}
 }
 
+// A login that an interrupted bind could not take back is listed, and can be taken away.
+func TestLoginThatStaysIsListed(t *testing.T) {
+	t.Parallel()
+	files := maps.Clone(slowBind)
+	files["bin/unbind"] = "#!/bin/sh\n[ ! -e /run/stuck ] || exit 3\nrm -f \"/run/logins/$1\"\n"
+	pack, name := tinyPack(t, files), newName(t)
+	up(t, pack, name).Require(t, 0)
+	suite.DestroyAfter(t, name)
+	svp(t, "shell", name, "--", "touch", "/run/stuck").Require(t, 0)
+	bind := suite.Start(t, svptest.Call{Args: []string{"bind", name, "web"}})
+	eventually(t, time.Minute, "bin/bind is at work", func() bool { return strings.Contains(bind.Stderr(), "begun") })
+	bind.Signal(syscall.SIGINT)
+	if ended := bind.Wait().Require(t, 130); !strings.Contains(ended.Stderr, "svp unbind "+name+" web removes it") {
+		t.Errorf("it does not tell what is left behind: %s", ended)
+	}
+	if list := svp(t, "bindings", name, "--quiet").Require(t, 0).Stdout; list != "web\n" {
+		t.Errorf("bindings: %q", list)
+	}
+	svp(t, "shell", name, "--", "rm", "/run/stuck").Require(t, 0)
+	svp(t, "unbind", name, "web").Require(t, 0)
+	if list := svp(t, "bindings", name, "--quiet").Require(t, 0).Stdout; list != "" {
+		t.Errorf("bindings after the unbind: %q", list)
+	}
+}
+
 // A binding decides over nothing but itself.
 func TestBindingsSteerNothing(t *testing.T) {
 	t.Parallel()
