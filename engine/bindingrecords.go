@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 
 	"github.com/servicepack/svp/engine/driver"
 	"github.com/servicepack/svp/engine/plan"
@@ -46,14 +45,8 @@ func (e *Engine) recordBinding(ctx context.Context, found *instance, consumer st
 // any more.
 func (e *Engine) isSettled(record driver.Volume) bool {
 	operation, ok := plan.OperationFromLabels(record.Labels)
-	return !isWithdrawn(record) && (!ok || e.ended(operation))
+	return !plan.IsWithdrawnBinding(record.Name) && (!ok || e.ended(operation))
 }
-
-// withdrawnSuffix ends the name of what takes the place of a record while its login is
-// dropped, and stays where that fails: svp unbind finds it.
-const withdrawnSuffix = "-withdrawn"
-
-func isWithdrawn(record driver.Volume) bool { return strings.HasSuffix(record.Name, withdrawnSuffix) }
 
 func (r *bindingRecords) list(ctx context.Context) ([]driver.Volume, error) {
 	return r.driver.Volumes(ctx, driver.Labels{driver.LabelInstanceID: r.instance, driver.LabelBinding: r.consumer})
@@ -67,7 +60,7 @@ func (r *bindingRecords) check(ctx context.Context) error {
 		return err
 	}
 	if !slices.ContainsFunc(volumes, func(volume driver.Volume) bool {
-		return volume.Name == r.own.Name || r.settled && !isWithdrawn(volume)
+		return volume.Name == r.own.Name || r.settled && !plan.IsWithdrawnBinding(volume.Name)
 	}) {
 		return errUnbound
 	}
@@ -77,7 +70,7 @@ func (r *bindingRecords) check(ctx context.Context) error {
 // withdraw takes the own record back, and then drops the login if nobody else has a
 // record. There is one at any moment until the login is dropped.
 func (r *bindingRecords) withdraw(ctx context.Context, drop func() error) error {
-	withdrawn := r.own.Name + withdrawnSuffix
+	withdrawn := plan.WithdrawnBindingName(r.own.Name)
 	if err := r.driver.CreateVolume(ctx, withdrawn, r.own.Labels); err != nil {
 		return err
 	}
@@ -88,7 +81,7 @@ func (r *bindingRecords) withdraw(ctx context.Context, drop func() error) error 
 	if err != nil {
 		return err
 	}
-	if !slices.ContainsFunc(volumes, func(volume driver.Volume) bool { return !isWithdrawn(volume) }) {
+	if !slices.ContainsFunc(volumes, func(volume driver.Volume) bool { return !plan.IsWithdrawnBinding(volume.Name) }) {
 		if err := drop(); err != nil {
 			return err
 		}

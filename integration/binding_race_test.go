@@ -23,6 +23,32 @@ echo "LOGIN=$1" | tee "/run/logins/$1"
 	"bin/unbind": "#!/bin/sh\nrm -f \"/run/logins/$1\"\n",
 }
 
+// beginBind returns when bin/bind of slowBind is at work.
+func beginBind(t *testing.T, name, consumer string) *svptest.Process {
+	t.Helper()
+	bind := suite.Start(t, svptest.Call{Args: []string{"bind", name, consumer}})
+	eventually(t, time.Minute, "bin/bind is at work", func() bool { return strings.Contains(bind.Stderr(), "begun") })
+	return bind
+}
+
+func interrupt(t *testing.T, process *svptest.Process) svptest.Result {
+	t.Helper()
+	process.Signal(syscall.SIGINT)
+	return process.Wait().Require(t, 130)
+}
+
+// requireLoginsAndBindings wants the consumers, a line each, to have logins of slowBind
+// and to be listed, and nobody else.
+func requireLoginsAndBindings(t *testing.T, name, consumers string) {
+	t.Helper()
+	if logins := svp(t, "shell", name, "--", "ls", "/run/logins").Require(t, 0).Stdout; logins != consumers {
+		t.Errorf("the logins are %q, want %q", logins, consumers)
+	}
+	if list := svp(t, "bindings", name, "--quiet").Require(t, 0).Stdout; list != consumers {
+		t.Errorf("bindings: %q, want %q", list, consumers)
+	}
+}
+
 // Who is unbound while being bound has no login, or else is listed: there is none
 // that nobody can take away.
 func TestUnboundWhileBeingBound(t *testing.T) {
@@ -30,8 +56,7 @@ func TestUnboundWhileBeingBound(t *testing.T) {
 	pack, name := tinyPack(t, slowBind), newName(t)
 	up(t, pack, name).Require(t, 0)
 	suite.DestroyAfter(t, name)
-	bind := suite.Start(t, svptest.Call{Args: []string{"bind", name, "web"}})
-	eventually(t, time.Minute, "bin/bind is at work", func() bool { return strings.Contains(bind.Stderr(), "begun") })
+	bind := beginBind(t, name, "web")
 	svp(t, "unbind", name, "web").Require(t, 0)
 	svp(t, "shell", name, "--", "touch", "/run/go").Require(t, 0)
 	if ended := bind.Wait().Require(t, 5); !strings.Contains(ended.Stderr, "unbound meanwhile") || ended.Stdout != "" {
@@ -53,33 +78,17 @@ func TestFailedBindBesideAnother(t *testing.T) {
 	pack, name := tinyPack(t, slowBind), newName(t)
 	up(t, pack, name).Require(t, 0)
 	suite.DestroyAfter(t, name)
-	begin := func(consumer string) *svptest.Process {
-		bind := suite.Start(t, svptest.Call{Args: []string{"bind", name, consumer}})
-		eventually(t, time.Minute, "bin/bind is at work", func() bool { return strings.Contains(bind.Stderr(), "begun") })
-		return bind
-	}
-	interrupt := func(bind *svptest.Process) {
-		bind.Signal(syscall.SIGINT)
-		bind.Wait().Require(t, 130)
-	}
-	alone := begin("alone")
-	interrupt(alone)
-	stopped, other := begin("web"), begin("web")
-	interrupt(stopped)
-	late := begin("late")
+	interrupt(t, beginBind(t, name, "alone"))
+	stopped, other := beginBind(t, name, "web"), beginBind(t, name, "web")
+	interrupt(t, stopped)
+	late := beginBind(t, name, "late")
 	svp(t, "shell", name, "--", "touch", "/run/go").Require(t, 0)
 	other.Wait().Require(t, 0)
 	late.Wait().Require(t, 0)
 
 	svp(t, "shell", name, "--", "rm", "/run/go").Require(t, 0)
-	again := begin("late")
-	interrupt(again)
-	if logins := svp(t, "shell", name, "--", "ls", "/run/logins").Require(t, 0).Stdout; logins != "late\nweb\n" {
-		t.Errorf("the logins are %q", logins)
-	}
-	if list := svp(t, "bindings", name, "--quiet").Require(t, 0).Stdout; list != "late\nweb\n" {
-		t.Errorf("bindings: %q", list)
-	}
+	interrupt(t, beginBind(t, name, "late"))
+	requireLoginsAndBindings(t, name, "late\nweb\n")
 	for _, consumer := range []string{"late", "web"} {
 		svp(t, "unbind", name, consumer).Require(t, 0)
 		complaint(t, svp(t, "unbind", name, consumer), 4, consumer)
@@ -96,18 +105,11 @@ func TestInterruptedBindBehindAnother(t *testing.T) {
 	up(t, pack, name).Require(t, 0)
 	suite.DestroyAfter(t, name)
 	svp(t, "shell", name, "--", "touch", "/run/slow").Require(t, 0)
-	bind := suite.Start(t, svptest.Call{Args: []string{"bind", name, "web"}})
-	eventually(t, time.Minute, "bin/bind is at work", func() bool { return strings.Contains(bind.Stderr(), "begun") })
+	bind := beginBind(t, name, "web")
 	svp(t, "shell", name, "--", "rm", "/run/slow").Require(t, 0)
 	svp(t, "bind", name, "web").Require(t, 0)
-	bind.Signal(syscall.SIGINT)
-	bind.Wait().Require(t, 130)
-	if logins := svp(t, "shell", name, "--", "ls", "/run/logins").Require(t, 0).Stdout; logins != "web\n" {
-		t.Errorf("the logins are %q", logins)
-	}
-	if list := svp(t, "bindings", name, "--quiet").Require(t, 0).Stdout; list != "web\n" {
-		t.Errorf("bindings: %q", list)
-	}
+	interrupt(t, bind)
+	requireLoginsAndBindings(t, name, "web\n")
 }
 
 // A login that an interrupted bind could not take back is listed, and can be taken away.
@@ -119,10 +121,8 @@ func TestLoginThatStaysIsListed(t *testing.T) {
 	up(t, pack, name).Require(t, 0)
 	suite.DestroyAfter(t, name)
 	svp(t, "shell", name, "--", "touch", "/run/stuck").Require(t, 0)
-	bind := suite.Start(t, svptest.Call{Args: []string{"bind", name, "web"}})
-	eventually(t, time.Minute, "bin/bind is at work", func() bool { return strings.Contains(bind.Stderr(), "begun") })
-	bind.Signal(syscall.SIGINT)
-	if ended := bind.Wait().Require(t, 130); !strings.Contains(ended.Stderr, "svp unbind "+name+" web removes it") {
+	bind := beginBind(t, name, "web")
+	if ended := interrupt(t, bind); !strings.Contains(ended.Stderr, "svp unbind "+name+" web removes it") {
 		t.Errorf("it does not tell what is left behind: %s", ended)
 	}
 	if list := svp(t, "bindings", name, "--quiet").Require(t, 0).Stdout; list != "web\n" {

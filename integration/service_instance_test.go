@@ -259,6 +259,20 @@ func killOnHost(t *testing.T, pid string) {
 	}
 }
 
+// kill kills a process of the service, right behind what is done just before, and waits
+// until its container has been started again.
+func (i *serviceInstance) kill(t *testing.T, process string, justBefore func()) {
+	t.Helper()
+	container, pid := i.process(t, process)
+	started := i.inspect(t, container).State.StartedAt
+	justBefore()
+	killOnHost(t, pid)
+	eventually(t, startDeadline, "a restart of "+process, func() bool {
+		state := i.inspect(t, container).State
+		return state.Running && state.StartedAt != started
+	})
+}
+
 // arguments are those of all processes of the instance.
 func (i *serviceInstance) arguments(t *testing.T) []string {
 	t.Helper()

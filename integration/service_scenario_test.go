@@ -263,14 +263,7 @@ func (i *serviceInstance) testCleanStop(t *testing.T) {
 // testKill kills every process of the service in turn, right behind a write.
 func (i *serviceInstance) testKill(t *testing.T) {
 	for _, process := range i.service.processes {
-		container, pid := i.process(t, process)
-		before := i.inspect(t, container).State.StartedAt
-		i.write(t, kept, "just before the kill of "+process)
-		killOnHost(t, pid)
-		eventually(t, startDeadline, "a restart of "+process, func() bool {
-			state := i.inspect(t, container).State
-			return state.Running && state.StartedAt != before
-		})
+		i.kill(t, process, func() { i.write(t, kept, "just before the kill of "+process) })
 		i.awaitService(t)
 		i.requireDurable(t, kept, "just before the kill of "+process)
 	}

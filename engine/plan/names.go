@@ -116,6 +116,16 @@ func BindingVolumeName(id, consumer, operation string) string {
 	return containerPrefix + "binding-" + id + "-" + consumer + "-" + operation
 }
 
+// withdrawnSuffix follows an operation, which ends the names of all other records.
+const withdrawnSuffix = "-withdrawn"
+
+// WithdrawnBindingName names the volume that takes the place of a consumer's record
+// while the login is dropped. It stays where that fails, so that there is a record.
+func WithdrawnBindingName(record string) string { return record + withdrawnSuffix }
+
+// IsWithdrawnBinding tells whether WithdrawnBindingName made the name.
+func IsWithdrawnBinding(name string) bool { return strings.HasSuffix(name, withdrawnSuffix) }
+
 // LockContainerName names the container that is there as long as a command is
 // changing an instance: as names are unique, it lets one do so at a time.
 func LockContainerName(id string) string { return containerPrefix + "lock-" + id }
